@@ -1,0 +1,1 @@
+"""Waypost: a self-hosted WhatsApp Business gateway."""
