@@ -1,0 +1,273 @@
+"""
+Outbound messages: what they can contain, the states they pass through, and what callers hand in.
+
+The states are a table: code asks the table, and ``docs/states.md`` is drawn from it.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Any, Final
+
+
+class MessageKind(StrEnum):
+    """The contract's ``message_type``, lower case."""
+
+    TEXT = "text"
+    MEDIA = "media"
+    LOCATION = "location"
+    TEMPLATE = "template"
+    MEDIA_TEMPLATE = "media_template"
+    INTERACTIVE = "interactive"
+    CONTACTS = "contacts"
+    REACTION = "reaction"
+
+    @property
+    def is_free_form(self) -> bool:
+        """Say whether the conversation window must be open to send this kind."""
+        return self not in _TEMPLATE_KINDS
+
+
+_TEMPLATE_KINDS: Final = frozenset({MessageKind.TEMPLATE, MessageKind.MEDIA_TEMPLATE})
+
+
+class MediaKind(StrEnum):
+    """What a media message shows as on the phone."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+    DOCUMENT = "document"
+    STICKER = "sticker"
+
+
+class RecipientType(StrEnum):
+    """Who a recipient is."""
+
+    INDIVIDUAL = "individual"
+    GROUP = "group"
+
+
+class Priority(IntEnum):
+    """Order among the queued messages of one source: lower is sent first."""
+
+    HIGH = 0
+    NORMAL = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """
+    A file a caller attached: by the id of an uploaded file, or by URL; exactly one of the two.
+
+    ``kind`` is None with an id until policy looks the file up, and given with a URL.
+    """
+
+    media_id: str | None = None
+    url: str | None = None
+    kind: MediaKind | None = None
+    filename: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """Plain text, at most 4096 characters."""
+
+    body: str
+    preview_url: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media:
+    """A file with an optional caption of at most 1024 characters."""
+
+    attachment: Attachment
+    caption: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A place; degrees, longitude within ±180 and latitude within ±90."""
+
+    longitude: float
+    latitude: float
+    name: str | None = None
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateButton:
+    """The value of one dynamic button; ``index`` counts the template's buttons from 0."""
+
+    index: int
+    payload: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """
+    A message from an approved template.
+
+    ``header`` is the kind of the header file, with ``attachment`` holding it; ``components``, when given, are the
+    provider's own and overrule attributes, header and buttons.
+    """
+
+    name: str
+    language: str
+    attributes: tuple[str, ...] = ()
+    header: MediaKind | None = None
+    attachment: Attachment | None = None
+    buttons: tuple[TemplateButton, ...] = ()
+    components: list[dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interactive:
+    """Buttons, a list or a link; ``definition`` is already in the provider's shape, checked against its limits."""
+
+    definition: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contacts:
+    """One or more contact cards in the provider's shape."""
+
+    contacts: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reaction:
+    """An emoji on a message; ``message_id`` is ours or the provider's, an empty emoji takes the reaction back."""
+
+    message_id: str
+    emoji: str
+
+
+Content = Text | Media | Location | Template | Interactive | Contacts | Reaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageDraft:
+    """
+    One entry of a send request, valid in form; policy has not judged it.
+
+    ``recipient`` is digits without ``+``, or a group id. ``source_given`` is the caller's word, None when absent;
+    ``caller_data`` is the contract's ``x-apiheader``, ``""`` when absent. ``ttl_seconds`` counts from acceptance or
+    from ``scheduled_at_us``. ``context_message_id`` is ours or the provider's id of the quoted message.
+    """
+
+    recipient: str
+    kind: MessageKind
+    content: Content
+    recipient_type: RecipientType = RecipientType.INDIVIDUAL
+    source_given: str | None = None
+    caller_data: str = ""
+    ttl_seconds: float | None = None
+    scheduled_at_us: int | None = None
+    context_message_id: str | None = None
+    track_links: bool = False
+    priority: Priority = Priority.NORMAL
+
+    @property
+    def attachment(self) -> Attachment | None:
+        """The file this message carries, if any."""
+        if isinstance(self.content, Media | Template):
+            return self.content.attachment
+        return None
+
+
+class MessageState(IntEnum):
+    """
+    Where an outbound message stands. The numbers are stored.
+
+    Up to ``IN_DOUBT`` the gateway still has work to do; from ``ACCEPTED`` on upstream's facts decide
+    (``domain.status``).
+    """
+
+    SCHEDULED = 10
+    WAITING = 20
+    QUEUED = 30
+    DISPATCHING = 40
+    IN_DOUBT = 50
+    ACCEPTED = 60
+    SENT = 70
+    DELIVERED = 80
+    READ = 90
+    PLAYED = 100
+    FAILED = 200
+    EXPIRED = 210
+    CANCELLED = 220
+    UNKNOWN = 230
+
+
+MESSAGE_TRANSITIONS: Final[dict[MessageState, frozenset[MessageState]]] = {
+    state: frozenset(targets)
+    for state, targets in {
+        MessageState.SCHEDULED: {MessageState.QUEUED, MessageState.CANCELLED, MessageState.EXPIRED},
+        MessageState.WAITING: {
+            MessageState.QUEUED,
+            MessageState.CANCELLED,
+            MessageState.EXPIRED,
+            MessageState.FAILED,
+        },
+        MessageState.QUEUED: {
+            MessageState.WAITING,
+            MessageState.DISPATCHING,
+            MessageState.CANCELLED,
+            MessageState.EXPIRED,
+            MessageState.FAILED,
+        },
+        MessageState.DISPATCHING: {
+            MessageState.ACCEPTED,
+            MessageState.WAITING,
+            MessageState.QUEUED,
+            MessageState.IN_DOUBT,
+            MessageState.FAILED,
+            MessageState.EXPIRED,
+            MessageState.SENT,
+            MessageState.DELIVERED,
+            MessageState.READ,
+            MessageState.PLAYED,
+        },
+        MessageState.IN_DOUBT: {
+            MessageState.QUEUED,
+            MessageState.UNKNOWN,
+            MessageState.FAILED,
+            MessageState.ACCEPTED,
+            MessageState.SENT,
+            MessageState.DELIVERED,
+            MessageState.READ,
+            MessageState.PLAYED,
+        },
+        MessageState.ACCEPTED: {
+            MessageState.SENT,
+            MessageState.DELIVERED,
+            MessageState.READ,
+            MessageState.PLAYED,
+            MessageState.FAILED,
+        },
+        MessageState.SENT: {MessageState.DELIVERED, MessageState.READ, MessageState.PLAYED, MessageState.FAILED},
+        MessageState.DELIVERED: {MessageState.READ, MessageState.PLAYED},
+        MessageState.READ: {MessageState.PLAYED},
+        MessageState.PLAYED: set(),
+        MessageState.FAILED: {MessageState.SENT, MessageState.DELIVERED, MessageState.READ, MessageState.PLAYED},
+        MessageState.EXPIRED: {MessageState.SENT, MessageState.DELIVERED, MessageState.READ, MessageState.PLAYED},
+        MessageState.CANCELLED: set(),
+        MessageState.UNKNOWN: {
+            MessageState.ACCEPTED,
+            MessageState.SENT,
+            MessageState.DELIVERED,
+            MessageState.READ,
+            MessageState.PLAYED,
+            MessageState.FAILED,
+        },
+    }.items()
+}
+"""Every change of state there is; a property test holds the code to it."""
+
+PENDING_STATES: Final = frozenset(
+    {MessageState.SCHEDULED, MessageState.WAITING, MessageState.QUEUED, MessageState.DISPATCHING, MessageState.IN_DOUBT}
+)
+"""States in which the gateway still owes the message something."""
+
+CANCELLABLE_STATES: Final = frozenset({MessageState.SCHEDULED, MessageState.WAITING, MessageState.QUEUED})
+"""States in which no attempt is under way, so that a cancel can promise that nothing is sent."""

@@ -1,0 +1,65 @@
+"""When to try again: visible schedules, jitter added and never taken away, Retry-After honoured within bounds."""
+
+from typing import Final
+
+RETRY_AFTER_SECONDS_MAX: Final = 24 * 3600.0
+
+SEND_RETRY_SECONDS: Final = (2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0)
+"""Before the second, third… attempt to hand a message upstream; the last repeats."""
+
+SOFT_REFUSAL_HOLD_SECONDS: Final = 30.0
+"""After upstream's own 5xx with an error body: a status for the token may still come (reliability, end of a POST)."""
+
+THROTTLE_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 300.0)
+"""How long a source falls silent after the first, second… throttling in a row."""
+
+PAIR_THROTTLE_BASE_SECONDS: Final = 4.0
+"""A throttled pair waits 4^n seconds (Cloud API error 131056, Sep 2026), at most an hour."""
+
+NOTIFY_DISABLE_SECONDS: Final = 5 * 24 * 3600.0
+
+JITTER_SHARE: Final = 0.2
+
+
+def with_jitter(seconds: float, *, random: float) -> float:
+    """Add 0 to 20 %; ``random`` is in [0, 1)."""
+    return seconds * (1.0 + JITTER_SHARE * random)
+
+
+def send_retry_seconds(attempt: int, *, retry_after_seconds: float | None, random: float) -> float:
+    """Return the wait after the ``attempt``-th failed attempt (from 1); never less than upstream asked for."""
+    delay = with_jitter(SEND_RETRY_SECONDS[min(attempt, len(SEND_RETRY_SECONDS)) - 1], random=random)
+    return max(delay, bounded_retry_after(retry_after_seconds))
+
+
+def source_silence_seconds(throttled_in_a_row: int, *, retry_after_seconds: float | None, random: float) -> float:
+    """Return how long a source is silent after it was throttled ``throttled_in_a_row`` times (from 1)."""
+    step = THROTTLE_SECONDS[min(throttled_in_a_row, len(THROTTLE_SECONDS)) - 1]
+    return max(with_jitter(step, random=random), bounded_retry_after(retry_after_seconds))
+
+
+def pair_silence_seconds(throttled_in_a_row: int, *, retry_after_seconds: float | None, random: float) -> float:
+    """Return how long a (source, recipient) pair is silent: 4, 16, 64 … 3600 seconds."""
+    step = min(PAIR_THROTTLE_BASE_SECONDS ** min(throttled_in_a_row, 6), 3600.0)
+    return max(with_jitter(step, random=random), bounded_retry_after(retry_after_seconds))
+
+
+def notify_retry_seconds(
+    schedule: tuple[float, ...], failed_attempts: int, *, retry_after_seconds: float | None, random: float
+) -> float | None:
+    """
+    Return the wait before the next delivery of a notification, or None when the schedule is used up.
+
+    ``schedule[n]`` is the wait before attempt n+1; ``failed_attempts`` is from 1.
+    """
+    if failed_attempts >= len(schedule):
+        return None
+    delay = with_jitter(schedule[failed_attempts], random=random)
+    return max(delay, bounded_retry_after(retry_after_seconds))
+
+
+def bounded_retry_after(seconds: float | None) -> float:
+    """Return a Retry-After within 0 to 24 h; none or junk counts as 0."""
+    if seconds is None or seconds != seconds or seconds < 0:  # noqa: PLR0124 - NaN is junk
+        return 0.0
+    return min(seconds, RETRY_AFTER_SECONDS_MAX)

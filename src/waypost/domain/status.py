@@ -1,0 +1,153 @@
+"""
+What upstream said about one message, joined to a state and to what subscribers are told.
+
+Facts form a set: order and repetition of their arrival do not matter (each fact keeps its earliest time). The state is
+a function of that set and of where the gateway's own work stood.
+"""
+
+from dataclasses import dataclass, replace
+from enum import IntFlag, StrEnum
+
+from waypost.domain.errors import FailureReason
+from waypost.domain.message import MessageState
+
+
+class Status(StrEnum):
+    """The words upstream reports, and the contract posts (all but ``played``)."""
+
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    PLAYED = "played"
+    FAILED = "failed"
+
+
+class Announced(IntFlag):
+    """Which statuses subscribers have been told of; stored on the message."""
+
+    NONE = 0
+    SENT = 1
+    DELIVERED = 2
+    READ = 4
+    FAILED = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusFact:
+    """
+    One thing upstream said about one message.
+
+    ``occurred_at_us`` is upstream's own time. ``reason`` and ``provider_code`` are given with ``failed`` only.
+    """
+
+    status: Status
+    occurred_at_us: int
+    reason: FailureReason | None = None
+    provider_code: int | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusFacts:
+    """
+    All that upstream has said about one message: the earliest time of each word, None if it was not said.
+
+    Of several ``failed`` facts the one with the least (time, provider code) stands, so that order cannot matter.
+    """
+
+    sent_at_us: int | None = None
+    delivered_at_us: int | None = None
+    read_at_us: int | None = None
+    played_at_us: int | None = None
+    failed_at_us: int | None = None
+    failure: FailureReason | None = None
+    failure_code: int | None = None
+    failure_detail: str | None = None
+
+    def with_fact(self, fact: StatusFact) -> "StatusFacts":
+        """Return the set with one more fact; the same object if it was known already."""
+        match fact.status:
+            case Status.FAILED:
+                known = self.failed_at_us
+                if known is not None and (known, self.failure_code or 0) <= (
+                    fact.occurred_at_us,
+                    fact.provider_code or 0,
+                ):
+                    return self
+                return replace(
+                    self,
+                    failed_at_us=fact.occurred_at_us,
+                    failure=fact.reason or FailureReason.PLATFORM_ERROR,
+                    failure_code=fact.provider_code,
+                    failure_detail=fact.detail,
+                )
+            case Status.SENT:
+                if self.sent_at_us is not None and self.sent_at_us <= fact.occurred_at_us:
+                    return self
+                return replace(self, sent_at_us=fact.occurred_at_us)
+            case Status.DELIVERED:
+                if self.delivered_at_us is not None and self.delivered_at_us <= fact.occurred_at_us:
+                    return self
+                return replace(self, delivered_at_us=fact.occurred_at_us)
+            case Status.READ:
+                if self.read_at_us is not None and self.read_at_us <= fact.occurred_at_us:
+                    return self
+                return replace(self, read_at_us=fact.occurred_at_us)
+            case Status.PLAYED:
+                if self.played_at_us is not None and self.played_at_us <= fact.occurred_at_us:
+                    return self
+                return replace(self, played_at_us=fact.occurred_at_us)
+
+
+def join_state(gateway_state: MessageState, facts: StatusFacts, *, is_accepted: bool) -> MessageState:
+    """
+    Return the state that follows from the facts and from where the gateway's own work stood.
+
+    Proof of delivery beats everything; upstream's ``failed`` beats all below delivery; ``sent`` or a provider id lifts
+    an attempt in doubt and any end the gateway had drawn by itself. A cancelled message was never handed upstream, so
+    it stays cancelled.
+    """
+    if gateway_state is MessageState.CANCELLED:
+        return gateway_state
+    if facts.played_at_us is not None:
+        return MessageState.PLAYED
+    if facts.read_at_us is not None:
+        return MessageState.READ
+    if facts.delivered_at_us is not None:
+        return MessageState.DELIVERED
+    if facts.failed_at_us is not None:
+        return MessageState.FAILED
+    if facts.sent_at_us is not None:
+        return MessageState.SENT
+    if is_accepted and gateway_state not in (MessageState.FAILED, MessageState.EXPIRED):
+        return MessageState.ACCEPTED
+    return gateway_state
+
+
+_ORDER = (
+    (Status.SENT, Announced.SENT),
+    (Status.DELIVERED, Announced.DELIVERED),
+    (Status.READ, Announced.READ),
+)
+
+
+def statuses_to_announce(announced: Announced, facts: StatusFacts) -> tuple[tuple[Status, ...], Announced]:
+    """
+    Return the statuses to post now, in order, and what will have been announced then.
+
+    sent, delivered, read: each at most once and never one lower than one already posted. ``failed`` is posted at most
+    once and only below delivery; after it only proof of delivery is posted (contract, section 8.4).
+    """
+    told: list[Status] = []
+    times = (facts.sent_at_us, facts.delivered_at_us, facts.read_at_us)
+    for place, ((status, flag), time_us) in enumerate(zip(_ORDER, times, strict=True)):
+        higher = Announced((flag << 1) | (flag << 2)) & (Announced.DELIVERED | Announced.READ)
+        is_late = announced & higher or (place == 0 and announced & Announced.FAILED)
+        if time_us is not None and not announced & flag and not is_late:
+            told.append(status)
+            announced |= flag
+    delivered = Announced.DELIVERED | Announced.READ
+    if facts.failed_at_us is not None and not announced & (Announced.FAILED | delivered):
+        told.append(Status.FAILED)
+        announced |= Announced.FAILED
+    return tuple(told), announced
