@@ -1,0 +1,83 @@
+"""
+Fixtures every area shares: a real PostgreSQL, and a wall around the machine.
+
+One PostgreSQL server is started per test process, on first use; each test gets a database of its own. Connections and
+name lookups that would leave the machine fail the test that tried them.
+"""
+
+import ipaddress
+import sys
+from collections.abc import Iterator
+
+import pytest
+from tools.postgres import PostgresCluster
+
+_escapes: list[str] = []
+
+
+class LeftTheMachineError(RuntimeError):
+    """A test tried to reach something that is not on this machine."""
+
+
+def _is_loopback(host: object) -> bool:
+    if isinstance(host, bytes):
+        host = host.decode("ascii", "replace")
+    if host in {None, "", "localhost"}:
+        return True
+    try:
+        address = ipaddress.ip_address(str(host).partition("%")[0])
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def _is_address(host: object) -> bool:
+    try:
+        ipaddress.ip_address(str(host).partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse_leaving(event: str, arguments: tuple[object, ...]) -> None:
+    """Refuse, as an audit hook, every connection and every lookup that would leave the machine."""
+    if event in {"socket.connect", "socket.sendto"}:
+        address = arguments[1]
+        if isinstance(address, tuple) and not _is_loopback(address[0]):
+            _escapes.append(f"{event} {address[0]}:{address[1]}")
+            raise LeftTheMachineError(_escapes[-1])
+    elif event in {"socket.getaddrinfo", "socket.gethostbyname"}:
+        host = arguments[0]
+        if not _is_loopback(host) and not _is_address(host):
+            _escapes.append(f"{event} {host!r}")
+            raise LeftTheMachineError(_escapes[-1])
+
+
+def pytest_configure() -> None:
+    # An audit hook sees Python's own sockets whatever library uses them, and cannot be patched away by a test.
+    sys.addaudithook(_refuse_leaving)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_leaves_the_machine() -> Iterator[None]:
+    """Fail a test that tried to leave the machine, even if the code under test swallowed the refusal."""
+    _escapes.clear()
+    yield
+    escapes = list(_escapes)
+    _escapes.clear()
+    assert escapes == []
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[PostgresCluster]:
+    """Start one real PostgreSQL server for this test process; tests may stop and start it, and must leave it running."""
+    with PostgresCluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def postgres_url(postgres_cluster: PostgresCluster) -> Iterator[str]:
+    """Give the test an empty database of its own: `postgresql://...`."""
+    name = postgres_cluster.create_database()
+    yield postgres_cluster.url(name)
+    postgres_cluster.drop_database(name)
