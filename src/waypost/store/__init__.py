@@ -1,0 +1,1 @@
+"""The database: one schema, portable statements, group-committed writes. No SQL stands anywhere else."""

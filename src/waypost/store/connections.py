@@ -1,0 +1,279 @@
+"""
+Connections to SQLite and PostgreSQL, opened with the guarantees that acceptance rests on.
+
+The two classes differ only here: how to open, what to refuse at start-up, how a transaction begins, and which of the
+driver's errors mean that the connection (not the statement) has failed.
+"""
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import Any, Final, Protocol, cast
+
+import psycopg
+from psycopg import errors as pg_errors
+
+from waypost.store.statements import Dialect
+from waypost.store.transaction import Cursor, Tx
+
+BUSY_TIMEOUT_SECONDS: Final = 10.0
+WAL_CHECKPOINT_PAGES: Final = 4_000
+CACHE_KIBIBYTES: Final = 65_536
+
+
+class ConnectionLost(Exception):  # noqa: N818 - it is an event, and callers read it as one
+    """The connection or the disk under it failed. ``is_conflict``: the same work may simply be tried again."""
+
+    def __init__(self, message: str, *, is_conflict: bool = False) -> None:
+        super().__init__(message)
+        self.is_conflict = is_conflict
+
+
+class UnsafeDatabaseError(Exception):
+    """The database is set up so that a success answer could be lost; the text says what to change."""
+
+
+class Connection(Protocol):
+    """One open connection; used by one thread at a time."""
+
+    tx: Tx
+
+    def begin(self) -> None: ...
+    def commit(self) -> None: ...
+    def rollback(self) -> None: ...
+    def savepoint(self) -> None: ...
+    def release_savepoint(self) -> None: ...
+    def rollback_to_savepoint(self) -> None: ...
+    def begin_read(self) -> None: ...
+    def end_read(self) -> None: ...
+    def end_read_after_error(self) -> None: ...
+    def close(self) -> None: ...
+    def as_lost(self, error: Exception) -> ConnectionLost | None:
+        """Return the loss that a driver's error means, or None if it is the statement's own fault."""
+
+
+class Connector(Protocol):
+    """Opens connections to one database."""
+
+    dialect: Dialect
+    has_one_writer: bool
+
+    def check(self) -> None:
+        """Raise ``UnsafeDatabaseError`` if a flush would not be a flush."""
+
+    def open_writer(self) -> Connection: ...
+    def open_reader(self) -> Connection: ...
+
+
+class _SqliteConnection:
+    def __init__(self, raw: sqlite3.Connection) -> None:
+        self._raw = raw
+        self._cursor = raw.cursor()
+        self.tx = Tx(Dialect.SQLITE, cast("Cursor", self._cursor))
+
+    def begin(self) -> None:
+        self._run("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        self._run("COMMIT")
+
+    def rollback(self) -> None:
+        self._run("ROLLBACK")
+
+    def savepoint(self) -> None:
+        self._run("SAVEPOINT step")
+
+    def release_savepoint(self) -> None:
+        self._run("RELEASE step")
+
+    def rollback_to_savepoint(self) -> None:
+        self._run("ROLLBACK TO step")
+        self._run("RELEASE step")
+
+    def begin_read(self) -> None:
+        self._run("BEGIN")
+
+    def end_read(self) -> None:
+        self._run("COMMIT")
+
+    def end_read_after_error(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._raw.rollback()
+
+    def close(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self._raw.close()
+
+    def as_lost(self, error: Exception) -> ConnectionLost | None:
+        # A broken constraint is the row's fault; everything operational (disk full, I/O error, lock) is the file's.
+        if isinstance(error, sqlite3.OperationalError) and not _is_statement_fault(error):
+            return ConnectionLost(str(error), is_conflict=getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY)
+        return None
+
+    def _run(self, statement: str) -> None:
+        try:
+            self._cursor.execute(statement)
+        except sqlite3.Error as error:
+            raise ConnectionLost(str(error)) from error
+
+
+def _is_statement_fault(error: sqlite3.OperationalError) -> bool:
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR
+
+
+class SqliteConnector:
+    """One file, WAL, every commit flushed."""
+
+    dialect = Dialect.SQLITE
+    has_one_writer = True
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def check(self) -> None:
+        """Refuse a file that is not in WAL mode with FULL flushing (DUR-7)."""
+        raw = self._open()
+        try:
+            mode = raw.execute("PRAGMA journal_mode").fetchone()[0]
+            flush = raw.execute("PRAGMA synchronous").fetchone()[0]
+        finally:
+            raw.close()
+        if str(mode).lower() != "wal" or int(flush) < 2:
+            raise UnsafeDatabaseError(
+                f"{self.path}: SQLite runs with journal_mode={mode}, synchronous={flush}; Waypost needs WAL and FULL. "
+                "Put the file on a local disk that supports shared memory and locks."
+            )
+
+    def open_writer(self) -> Connection:
+        return _SqliteConnection(self._guarded_open())
+
+    def open_reader(self) -> Connection:
+        raw = self._guarded_open()
+        raw.execute("PRAGMA query_only = ON")
+        return _SqliteConnection(raw)
+
+    def _guarded_open(self) -> sqlite3.Connection:
+        try:
+            return self._open()
+        except sqlite3.Error as error:
+            raise ConnectionLost(f"{self.path} cannot be opened: {error}") from error
+
+    def _open(self) -> sqlite3.Connection:
+        raw = sqlite3.connect(
+            self.path,
+            timeout=BUSY_TIMEOUT_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
+        )
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            f"wal_autocheckpoint = {WAL_CHECKPOINT_PAGES}",
+            f"cache_size = -{CACHE_KIBIBYTES}",
+            "temp_store = MEMORY",
+            "foreign_keys = ON",
+            "secure_delete = FAST",
+        ):
+            raw.execute(f"PRAGMA {pragma}")
+        return raw
+
+
+class _PostgresConnection:
+    def __init__(self, raw: "psycopg.Connection[Any]") -> None:
+        self._raw = raw
+        self._cursor = raw.cursor()
+        self.tx = Tx(Dialect.POSTGRESQL, cast("Cursor", self._cursor))
+
+    def begin(self) -> None:
+        self._run("BEGIN")
+
+    def commit(self) -> None:
+        self._run("COMMIT")
+
+    def rollback(self) -> None:
+        self._run("ROLLBACK")
+
+    def savepoint(self) -> None:
+        self._run("SAVEPOINT step")
+
+    def release_savepoint(self) -> None:
+        self._run("RELEASE step")
+
+    def rollback_to_savepoint(self) -> None:
+        self._run("ROLLBACK TO step")
+        self._run("RELEASE step")
+
+    def begin_read(self) -> None:
+        pass  # each read is one statement of its own in autocommit
+
+    def end_read(self) -> None:
+        pass
+
+    def end_read_after_error(self) -> None:
+        pass
+
+    def close(self) -> None:
+        with contextlib.suppress(psycopg.Error):
+            self._raw.close()
+
+    def as_lost(self, error: Exception) -> ConnectionLost | None:
+        if isinstance(error, pg_errors.DeadlockDetected | pg_errors.SerializationFailure):
+            return ConnectionLost(str(error), is_conflict=True)
+        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+            return ConnectionLost(str(error))
+        return None
+
+    def _run(self, statement: str) -> None:
+        try:
+            self._cursor.execute(statement.encode())
+        except psycopg.Error as error:
+            raise ConnectionLost(str(error)) from error
+
+
+class PostgresConnector:
+    """A PostgreSQL 14 or newer; commits are synchronous whatever the server's default."""
+
+    dialect = Dialect.POSTGRESQL
+    has_one_writer = False
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def check(self) -> None:
+        """Refuse a server that does not flush, or is older than 14 (DUR-7)."""
+        with psycopg.connect(self.url, autocommit=True) as raw:
+            if raw.info.server_version < 140000:
+                raise UnsafeDatabaseError("Waypost needs PostgreSQL 14 or newer: upgrade the server.")
+            for name in ("fsync", "full_page_writes"):
+                row = raw.execute(f"SHOW {name}".encode()).fetchone()
+                if row is None or row[0] != "on":
+                    raise UnsafeDatabaseError(
+                        f"PostgreSQL runs with {name} = off, so an acknowledged message could be lost. "
+                        f"Set {name} = on in postgresql.conf and reload."
+                    )
+
+    def open_writer(self) -> Connection:
+        return _PostgresConnection(self._open())
+
+    def open_reader(self) -> Connection:
+        raw = self._open()
+        raw.execute("SET default_transaction_read_only = on")
+        return _PostgresConnection(raw)
+
+    def _open(self) -> "psycopg.Connection[Any]":
+        try:
+            raw = psycopg.connect(self.url, autocommit=True, prepare_threshold=3, application_name="waypost")
+            raw.execute("SET synchronous_commit = on")
+        except psycopg.Error as error:
+            raise ConnectionLost(f"PostgreSQL cannot be reached: {error}") from error
+        return raw
+
+
+def connector_for(database_url: str) -> SqliteConnector | PostgresConnector:
+    """Return the connector for ``sqlite:///path`` or ``postgresql://…``; raises ValueError for anything else."""
+    if database_url.startswith("sqlite:///"):
+        return SqliteConnector(Path(database_url.removeprefix("sqlite:///")))
+    if database_url.startswith(("postgresql://", "postgres://")):
+        return PostgresConnector(database_url)
+    raise ValueError("WAYPOST_DATABASE_URL must start with sqlite:/// or postgresql://")

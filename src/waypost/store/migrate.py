@@ -1,0 +1,68 @@
+"""Bringing a database to the schema this version needs."""
+
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy.pool import NullPool
+
+_LOCATION: Final = Path(__file__).parent / "migrations"
+
+SCHEMA_VERSION: Final = "0001"
+"""The revision this code needs; a test holds it to the newest file in ``migrations/versions``."""
+
+
+class SchemaTooNewError(Exception):
+    """The database was migrated by a newer version of Waypost than this one."""
+
+
+def current_version(database_url: str) -> str | None:
+    """Return the revision a database stands at, or None if it is empty."""
+    engine = _engine(database_url)
+    try:
+        with engine.connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            return str(found) if found is not None else None
+    finally:
+        engine.dispose()
+
+
+def migrate(database_url: str) -> bool:
+    """
+    Bring the database to ``SCHEMA_VERSION``; return whether anything had to be done. A second call does nothing.
+
+    Several nodes may call this at once: on PostgreSQL one migrates and the others wait. Raises ``SchemaTooNewError``
+    if the database is ahead of this code.
+    """
+    version = current_version(database_url)
+    if version == SCHEMA_VERSION:
+        return False
+    if version is not None and version > SCHEMA_VERSION:
+        raise SchemaTooNewError(
+            f"the database is at schema {version}, this Waypost knows up to {SCHEMA_VERSION}: install a newer Waypost"
+        )
+    # Imported late: it takes a good part of a second, and a database is rarely out of date.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_LOCATION))
+    engine = _engine(database_url)
+    config.attributes["connection"] = engine
+    try:
+        with engine.connect() as lock:
+            if engine.dialect.name == "postgresql":
+                lock.execute(text("SELECT pg_advisory_lock(7238911)"))
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()
+    return True
+
+
+def _engine(database_url: str) -> Engine:
+    url = database_url.replace("postgresql://", "postgresql+psycopg://", 1).replace(
+        "postgres://", "postgresql+psycopg://", 1
+    )
+    return create_engine(url, poolclass=NullPool)

@@ -1,0 +1,77 @@
+"""One open transaction, the same for SQLite and PostgreSQL."""
+
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+import orjson
+
+from waypost.store.statements import Dialect, InsertMany, Sql, UpdateMany
+
+Row = tuple[Any, ...]
+
+ROWS_PER_STATEMENT_MAX: Final = 5_000
+"""Larger writes are cut, so that no statement carries arrays without bound."""
+
+
+class Cursor(Protocol):
+    """What both drivers' cursors share."""
+
+    rowcount: int
+
+    def execute(self, statement: str, parameters: Any = ..., /) -> Any:
+        """Run one statement."""
+
+    def executemany(self, statement: str, parameters: Any, /) -> Any:
+        """Run one statement for many rows."""
+
+    def fetchall(self) -> list[Row]:
+        """Return all rows of the last statement."""
+
+
+class Tx:
+    """
+    What a store operation is given: statements run in the transaction that the group commit has opened.
+
+    Not for use outside the operation it was given to, nor from another thread.
+    """
+
+    __slots__ = ("_cursor", "dialect")
+
+    def __init__(self, dialect: Dialect, cursor: Cursor) -> None:
+        self.dialect = dialect
+        self._cursor = cursor
+
+    def rows(self, sql: Sql, **parameters: Any) -> list[Row]:
+        """Run a statement that returns rows (also ``… RETURNING``), and return them all."""
+        self._execute(sql, parameters)
+        return self._cursor.fetchall()
+
+    def one(self, sql: Sql, **parameters: Any) -> Row | None:
+        """Return the first row, or None."""
+        found = self.rows(sql, **parameters)
+        return found[0] if found else None
+
+    def run(self, sql: Sql, **parameters: Any) -> int:
+        """Run a statement that changes rows; return how many."""
+        self._execute(sql, parameters)
+        return self._cursor.rowcount
+
+    def write_many(self, statement: InsertMany | UpdateMany, rows: Sequence[Row]) -> None:
+        """Write rows of tuples; none is fine. Stands or falls with the transaction."""
+        for start in range(0, len(rows), ROWS_PER_STATEMENT_MAX):
+            part = rows[start : start + ROWS_PER_STATEMENT_MAX]
+            if self.dialect is Dialect.SQLITE:
+                self._cursor.executemany(statement.sqlite, part)
+            else:
+                self._cursor.execute(statement.postgresql, [list(column) for column in zip(*part, strict=True)])
+
+    def _execute(self, sql: Sql, parameters: dict[str, Any]) -> None:
+        if self.dialect is Dialect.SQLITE:
+            for name in sql.lists:
+                parameters[name] = orjson.dumps(parameters[name]).decode()
+            for table, names in sql.row_sets.items():
+                columns = [parameters.pop(name) for name in names]
+                parameters[table] = orjson.dumps(list(zip(*columns, strict=True))).decode()
+            self._cursor.execute(sql.sqlite, parameters)
+        else:
+            self._cursor.execute(sql.postgresql, parameters)
