@@ -27,6 +27,30 @@ class Consent:
     is_blocklisted: bool = False
 
 
+class ConsentAction(StrEnum):
+    """What a caller asks to be recorded about recipients; the words are the contract's ``type``."""
+
+    OPTIN = "optin"
+    OPTOUT = "optout"
+    BLOCKLIST = "blocklist"
+    WHITELIST = "whitelist"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentEvidence:
+    """
+    One recipient a consent call names, with what is known of how consent was gained.
+
+    ``recipient`` is digits without ``+``; ``source`` is free text of 1 to 25 characters such as ``WEB``;
+    ``user_agent`` has at most 500 characters; ``ip`` is a valid address. None: not said.
+    """
+
+    recipient: str
+    source: str
+    user_agent: str | None = None
+    ip: str | None = None
+
+
 NO_CONSENT: Final = Consent(state=None)
 
 

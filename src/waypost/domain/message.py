@@ -4,9 +4,10 @@ Outbound messages: what they can contain, the states they pass through, and what
 The states are a table: code asks the table, and ``docs/states.md`` is drawn from it.
 """
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Any, Final
+
+from waypost.domain.value import value
 
 
 class MessageKind(StrEnum):
@@ -54,7 +55,7 @@ class Priority(IntEnum):
     NORMAL = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Attachment:
     """
     A file a caller attached: by the id of an uploaded file, or by URL; exactly one of the two.
@@ -68,7 +69,7 @@ class Attachment:
     filename: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Text:
     """Plain text, at most 4096 characters."""
 
@@ -76,7 +77,7 @@ class Text:
     preview_url: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Media:
     """A file with an optional caption of at most 1024 characters."""
 
@@ -84,7 +85,7 @@ class Media:
     caption: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Location:
     """A place; degrees, longitude within ±180 and latitude within ±90."""
 
@@ -94,7 +95,7 @@ class Location:
     address: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TemplateButton:
     """The value of one dynamic button; ``index`` counts the template's buttons from 0."""
 
@@ -102,7 +103,7 @@ class TemplateButton:
     payload: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Template:
     """
     A message from an approved template.
@@ -120,21 +121,21 @@ class Template:
     components: list[dict[str, Any]] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Interactive:
     """Buttons, a list or a link; ``definition`` is already in the provider's shape, checked against its limits."""
 
     definition: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Contacts:
     """One or more contact cards in the provider's shape."""
 
     contacts: list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Reaction:
     """An emoji on a message; ``message_id`` is ours or the provider's, an empty emoji takes the reaction back."""
 
@@ -145,7 +146,7 @@ class Reaction:
 Content = Text | Media | Location | Template | Interactive | Contacts | Reaction
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class MessageDraft:
     """
     One entry of a send request, valid in form; policy has not judged it.
@@ -166,6 +167,11 @@ class MessageDraft:
     context_message_id: str | None = None
     track_links: bool = False
     priority: Priority = Priority.NORMAL
+
+    @property
+    def names_source(self) -> bool:
+        """Whether the caller named a source; if not, the account's default source is meant."""
+        return self.source_given is not None and not (self.source_given == "" or self.source_given.isspace())
 
     @property
     def attachment(self) -> Attachment | None:

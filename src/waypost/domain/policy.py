@@ -5,11 +5,21 @@ The order of the questions is the contract's (section 2.4, steps 6 to 10): sourc
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from waypost.domain.consent import NO_CONSENT, Consent, may_be_messaged
 from waypost.domain.conversation import is_window_open
 from waypost.domain.errors import FailureReason
 from waypost.domain.message import MessageKind, RecipientType
+
+
+class SourcePolicy(StrEnum):
+    """What an account's setting makes of a missing or unknown ``source`` (contract, section 2.3)."""
+
+    STRICT = "strict"
+    """Required where the contract requires it; an unknown one is refused."""
+    LENIENT = "lenient"
+    """Whatever is missing or unknown means the default source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,93 @@
+"""Texts, places, contact cards and reactions (contract, sections 2.5, 2.7 and 2.11)."""
+
+import re
+from typing import Final
+
+from waypost.contract.checks import only_object, optional_text, required, required_id, required_object, required_text
+from waypost.contract.decoding import JsonObject
+from waypost.contract.errors import (
+    PARAMETER_MISSING,
+    RefusedError,
+    cannot_be_blank,
+    is_invalid,
+    too_many_entries,
+)
+from waypost.domain.message import Contacts, Location, Reaction, Text
+
+TEXT_CHARACTERS_MAX: Final = 4096
+"""Cloud API, text messages, Sep 2026."""
+
+CONTACTS_MAX: Final = 257
+"""Cloud API, contacts messages, Sep 2026."""
+
+_DEGREES: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
+_BIRTHDAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_CARD_ARRAYS: Final = ("phones", "emails", "urls", "addresses")
+
+
+def parse_text(entry: JsonObject) -> Text:
+    """Return ``type_text[0]``."""
+    element = only_object(entry, "type_text")
+    body = required_text(element, "content", at_most=TEXT_CHARACTERS_MAX)
+    preview = element.get("preview_url")
+    return Text(body=body, preview_url=preview is True or preview == "true")
+
+
+def parse_location(entry: JsonObject) -> Location:
+    """Return ``type_location[0]``; numeric texts are taken for numbers."""
+    element = only_object(entry, "type_location")
+    return Location(
+        longitude=_degrees(element, "longitude", limit=180.0),
+        latitude=_degrees(element, "latitude", limit=90.0),
+        name=optional_text(element, "name"),
+        address=optional_text(element, "address"),
+    )
+
+
+def _degrees(element: JsonObject, member: str, *, limit: float) -> float:
+    value = required(element, member)
+    if type(value) is str and _DEGREES.fullmatch(value):
+        value = float(value)
+    if type(value) not in (float, int) or not -limit <= value <= limit:
+        raise RefusedError(is_invalid(member))
+    return float(value)
+
+
+def parse_contacts(entry: JsonObject) -> Contacts:
+    """Return the cards of ``type_contacts[0]``: the element itself, or those in its ``contacts``."""
+    element = only_object(entry, "type_contacts")
+    cards = element.get("contacts", element)
+    if cards is element:
+        return Contacts(contacts=[_card(element)])
+    if cards is None:
+        raise RefusedError(cannot_be_blank("contacts"))
+    if type(cards) is not list or not all(type(card) is dict for card in cards):
+        raise RefusedError(is_invalid("contacts"))
+    if not cards:
+        raise RefusedError(PARAMETER_MISSING)
+    if len(cards) > CONTACTS_MAX:
+        raise RefusedError(too_many_entries("contacts", CONTACTS_MAX))
+    return Contacts(contacts=[_card(card) for card in cards])
+
+
+def _card(card: JsonObject) -> JsonObject:
+    """Return a card as it came, without its nulls, which upstream does not take."""
+    required_text(required_object(card, "name"), "formatted_name")
+    for member in _CARD_ARRAYS:
+        value = card.get(member)
+        if value is not None and not (type(value) is list and all(type(item) is dict for item in value)):
+            raise RefusedError(is_invalid(member))
+    if card.get("org") is not None and type(card["org"]) is not dict:
+        raise RefusedError(is_invalid("org"))
+    birthday = optional_text(card, "birthday")
+    if birthday is not None and not _BIRTHDAY.fullmatch(birthday):
+        raise RefusedError(is_invalid("birthday"))
+    return {member: value for member, value in card.items() if value is not None}
+
+
+def parse_reaction(entry: JsonObject) -> Reaction:
+    """Return ``type_reaction[0]``; an ``emoji`` of ``""`` takes the reaction back."""
+    element = only_object(entry, "type_reaction")
+    message_id = required_id(element, "message_id")
+    emoji = "" if element.get("emoji") == "" else required_text(element, "emoji")
+    return Reaction(message_id=message_id, emoji=emoji)
