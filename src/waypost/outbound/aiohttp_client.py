@@ -1,0 +1,252 @@
+"""
+The client for customers' URLs: every connection goes through the guard. Without a policy it stands in for pyreqwest.
+
+A name is looked up once; every address it has must pass, and the connection goes to one of those very addresses, with
+the name kept for Host, SNI and the certificate. The socket is opened through a factory that judges the address again,
+and the connected peer is judged once more, so that no path through the library connects to what was not checked.
+
+The request counts as started from the moment a connection is in hand: the library writes to it without further notice.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from waypost.outbound.dialing import GuardedConnector, GuardedResolver, Resolver, SystemResolver
+from waypost.outbound.guard import OutboundPolicy, UrlRefused, parse_target
+from waypost.outbound.http import USER_AGENT, EndKind, HttpAnswer, HttpStream, OutboundError, Timeouts
+
+# Larger bodies are handed over in pieces: aiohttp warns that writing them at once holds the loop.
+_PIECE_BYTES = 256 * 1024
+_FAILURES = (aiohttp.ClientError, OSError, RuntimeError, TimeoutError)
+
+
+class _Progress:
+    """How far one request came."""
+
+    __slots__ = ("is_started", "is_waiting_for_pool")
+
+    def __init__(self) -> None:
+        self.is_started = False
+        self.is_waiting_for_pool = False
+
+
+class AiohttpClient:
+    """
+    An `HttpClient` over aiohttp. Made inside a running event loop.
+
+    Connections are kept and used again, so a client belongs to one policy: what one customer may reach must not be
+    reachable to another through a kept connection.
+
+    Args:
+        policy: what may be reached; None for an operator's own fixed hosts, where nothing is judged.
+        resolver: looks names up; the machine's own by default.
+        timeouts: phases of every request that does not bring its own. `dns_seconds` is always the client's.
+        connections_max: connections at once; requests over it wait `timeouts.pool_seconds`.
+        idle_seconds: how long an idle connection is kept.
+        ca_pem: further trusted root certificates, PEM.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: OutboundPolicy | None,
+        resolver: Resolver | None = None,
+        timeouts: Timeouts | None = None,
+        connections_max: int = 256,
+        idle_seconds: float = 4.0,
+        ca_pem: bytes | None = None,
+    ) -> None:
+        self._policy = policy
+        self._timeouts = timeouts or Timeouts()
+        tls = ssl.create_default_context()
+        if ca_pem is not None:
+            tls.load_verify_locations(cadata=ca_pem.decode("ascii"))
+        guarded = GuardedResolver(resolver or SystemResolver(), policy, seconds_max=self._timeouts.dns_seconds)
+        connector = GuardedConnector(
+            policy=policy,
+            resolver=guarded,
+            limit=connections_max,
+            keepalive_timeout=idle_seconds,
+            ssl=tls,
+        )
+        # aiohttp closes only a resolver that it made itself.
+        self._resolver = guarded
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+            auto_decompress=False,
+            trust_env=False,
+            raise_for_status=False,
+            trace_configs=[_progress_trace()],
+        )
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | AsyncIterable[bytes] | None = None,
+        timeouts: Timeouts | None = None,
+        body_bytes_max: int,
+    ) -> HttpAnswer:
+        """See `HttpClient.request`. Also raises INVALID_URL and REFUSED_ADDRESS by the policy."""
+        progress = _Progress()
+        try:
+            async with self._open(method, url, headers, body, timeouts=timeouts, progress=progress) as response:
+                content = bytearray()
+                while chunk := await response.content.read(body_bytes_max + 1 - len(content)):
+                    content += chunk
+                    if len(content) > body_bytes_max:
+                        response.close()
+                        break
+        except _FAILURES as error:
+            raise _outbound_error(error, progress) from error
+        if len(content) > body_bytes_max:
+            detail = f"status {response.status}, more than {body_bytes_max} bytes"
+            raise OutboundError(EndKind.BODY_TOO_LARGE, request_started=True, detail=detail)
+        return HttpAnswer(response.status, _plain(response.headers), bytes(content))
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        timeouts: Timeouts | None = None,
+    ) -> AsyncIterator[HttpStream]:
+        """See `HttpClient.stream`. Also raises INVALID_URL and REFUSED_ADDRESS by the policy."""
+        progress = _Progress()
+        try:
+            response = await self._open(method, url, headers, None, timeouts=timeouts, progress=progress)
+        except _FAILURES as error:
+            raise _outbound_error(error, progress) from error
+        try:
+            yield HttpStream(response.status, _plain(response.headers), _chunks(response, progress))
+        finally:
+            # Not released but closed: what was not read would have to be drained, and it may have no end.
+            if response.content.at_eof():
+                response.release()
+            else:
+                response.close()
+
+    async def close(self) -> None:
+        """See `HttpClient.close`."""
+        await self._session.close()
+        await self._resolver.close()
+
+    def _open(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | AsyncIterable[bytes] | None,
+        *,
+        timeouts: Timeouts | None,
+        progress: _Progress,
+    ) -> Any:
+        if isinstance(body, bytes) and len(body) > _PIECE_BYTES:
+            headers = {**headers, "Content-Length": str(len(body))}
+            body = _pieces(body)
+        limits = timeouts or self._timeouts
+        return self._session.request(
+            method,
+            self._checked(url),
+            headers=headers,
+            data=body,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(
+                total=limits.total_seconds,
+                connect=limits.pool_seconds + self._timeouts.dns_seconds + limits.connect_seconds,
+                sock_connect=limits.connect_seconds,
+                sock_read=limits.read_seconds,
+            ),
+            trace_request_ctx=progress,
+        )
+
+    def _checked(self, url: str) -> URL:
+        """Parse by the guard and hand the library only the rebuilt form; where the two differ nothing is sent."""
+        if self._policy is None:
+            return URL(url, encoded=True)
+        try:
+            target = parse_target(url, self._policy)
+        except UrlRefused as error:
+            raise OutboundError(EndKind.INVALID_URL, request_started=False, detail=str(error)) from error
+        rebuilt = URL(target.url, encoded=True)
+        if (rebuilt.scheme, rebuilt.raw_host, rebuilt.port) != (target.scheme, target.host, target.port):
+            raise OutboundError(EndKind.INVALID_URL, request_started=False, detail="two parsers read it differently")
+        return rebuilt
+
+
+def _progress_trace() -> aiohttp.TraceConfig:
+    async def started(_session: object, context: SimpleNamespace, _params: object) -> None:
+        progress: _Progress = context.trace_request_ctx
+        progress.is_started = True
+
+    async def queued(_session: object, context: SimpleNamespace, _params: object) -> None:
+        context.trace_request_ctx.is_waiting_for_pool = True
+
+    async def unqueued(_session: object, context: SimpleNamespace, _params: object) -> None:
+        context.trace_request_ctx.is_waiting_for_pool = False
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(started)
+    trace.on_connection_reuseconn.append(started)
+    trace.on_connection_queued_start.append(queued)
+    trace.on_connection_queued_end.append(unqueued)
+    return trace
+
+
+async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), _PIECE_BYTES):
+        yield body[start : start + _PIECE_BYTES]
+
+
+async def _chunks(response: aiohttp.ClientResponse, progress: _Progress) -> AsyncIterator[bytes]:
+    while True:
+        try:
+            chunk = await response.content.readany()
+        except _FAILURES as error:
+            raise _outbound_error(error, progress) from error
+        if not chunk:
+            return
+        yield chunk
+
+
+def _plain(headers: Mapping[str, str]) -> dict[str, str]:
+    """Lower the names, keep the first of each, and turn bytes that are not UTF-8 into Latin-1 instead of surrogates."""
+    plain: dict[str, str] = {}
+    for name, value in headers.items():
+        text = value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("latin-1")
+        plain.setdefault(name.lower(), text)
+    return plain
+
+
+def _outbound_error(error: Exception, progress: _Progress) -> OutboundError:
+    """Map every end of aiohttp to ours."""
+    kind = EndKind.RESET
+    match error:
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+            return OutboundError(EndKind.INVALID_URL, request_started=False, detail=repr(error))
+        case aiohttp.ConnectionTimeoutError():
+            kind = EndKind.POOL_WAIT if progress.is_waiting_for_pool else EndKind.CONNECT
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+            kind = EndKind.TLS
+        case aiohttp.ClientConnectorDNSError():
+            kind = EndKind.DNS
+        case aiohttp.ClientConnectorError():
+            kind = EndKind.CONNECT
+        case asyncio.TimeoutError():
+            kind = EndKind.TIMEOUT
+        case aiohttp.ClientResponseError():
+            kind = EndKind.PROTOCOL
+    return OutboundError(kind, request_started=progress.is_started, detail=repr(error))
