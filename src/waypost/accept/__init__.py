@@ -1,0 +1,1 @@
+"""Accepting messages: judged, then kept, before anybody is told yes."""

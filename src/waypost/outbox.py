@@ -1,0 +1,107 @@
+"""
+What subscribers are told is kept in the transaction that makes it true.
+
+Every verb that changes what subscribers should know hands its news to the outbox, inside its own transaction: the news
+is rendered once for each endpoint that wants it, so that its bytes never change over retries and replays.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from waypost.contract.events import StatusNotice, WebhookKind, render_incoming, render_status
+from waypost.contract.times import TimestampForm
+from waypost.domain.inbound import InboundKind, InboundMessage
+from waypost.ports import IdFactory
+from waypost.store.directory import Endpoint, Snapshot
+from waypost.store.notifications import NotificationRow, insert_notifications
+from waypost.store.transaction import Tx
+
+NOTICE: Final = "notice"
+"""Additive kind: what the gateway itself has to say of a message, such as an attempt in doubt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusNews:
+    """One status of one message, for subscribers."""
+
+    account_id: str
+    source_id: str
+    notice: StatusNotice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingNews:
+    """One inbound message, for subscribers; ``inbound_id`` is our own id of it."""
+
+    account_id: str
+    source_id: str
+    inbound_id: str
+    message: InboundMessage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something only the gateway knows: ``type`` such as ``message.in_doubt``; ``data`` holds no content or numbers."""
+
+    account_id: str
+    source_id: str
+    subject_id: str
+    type: str
+    occurred_at_us: int
+    data: dict[str, str | int | None]
+
+
+News = StatusNews | IncomingNews | Notice
+
+
+def tell(tx: Tx, snapshot: Snapshot, ids: IdFactory, news: Sequence[News], *, now_us: int) -> int:
+    """
+    Keep a notification for every endpoint that wants a piece of news; return how many.
+
+    Order is kept: of one subject, what stands earlier in ``news`` is delivered earlier.
+    """
+    rows: list[NotificationRow] = []
+    for item in news:
+        for endpoint in snapshot.endpoints_by_account.get(item.account_id, ()):
+            kind, subject_id = _kind_and_subject(item)
+            if not endpoint.wants(kind, item.source_id):
+                continue
+            entry = _render(item, endpoint)
+            if entry is not None:
+                rows.append((ids.new(), item.account_id, endpoint.id, subject_id, kind, entry, now_us, now_us))
+    insert_notifications(tx, rows)
+    return len(rows)
+
+
+def _kind_and_subject(item: News) -> tuple[str, str]:
+    match item:
+        case StatusNews():
+            return WebhookKind.EVENT.value, item.notice.message_id
+        case IncomingNews():
+            return WebhookKind.INCOMING.value, item.inbound_id
+        case Notice():
+            return NOTICE, item.subject_id
+
+
+def _render(item: News, endpoint: Endpoint) -> str | None:
+    """Return the entry's JSON, or None if it is not told at all or the endpoint's settings leave it out."""
+    match item:
+        case StatusNews():
+            form = _timestamps(endpoint, WebhookKind.EVENT)
+            return render_status(item.notice, timestamps=form).decode()
+        case IncomingNews():
+            kind = item.message.kind
+            if not kind.is_told or (kind is InboundKind.STICKER and not endpoint.stickers):
+                return None
+            return render_incoming(item.message, timestamps=_timestamps(endpoint, WebhookKind.INCOMING)).decode()
+        case Notice():
+            return orjson.dumps(
+                {"type": item.type, "subject_id": item.subject_id, "occurred_at_us": item.occurred_at_us, **item.data}
+            ).decode()
+
+
+def _timestamps(endpoint: Endpoint, kind: WebhookKind) -> TimestampForm:
+    return TimestampForm(endpoint.timestamps) if endpoint.timestamps else kind.default_timestamps
