@@ -6,11 +6,13 @@ One rule runs through all of them: a required member that is absent is 8001, one
 Every function takes the object that holds the member and the member's name, and raises ``RefusedError``.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from waypost.contract.decoding import JsonObject
 from waypost.contract.errors import (
     PARAMETER_MISSING,
+    ContractError,
     RefusedError,
     can_only_be,
     cannot_be_blank,
@@ -19,6 +21,10 @@ from waypost.contract.errors import (
     too_many_characters,
     too_many_entries,
 )
+from waypost.domain.address import AddressFault, normalise_recipient
+
+INTEGER_MAX: Final = 2.0**63
+"""JSON integers well beyond this arrive as floats and have lost digits."""
 
 _ABSENT: Final = object()
 
@@ -31,6 +37,21 @@ def is_blank(value: Any) -> bool:
 def as_text(value: Any) -> Any:
     """Return an integer as its digits, and everything else, booleans too, as it is."""
     return str(value) if type(value) is int else value
+
+
+def as_recipient(value: Any, errors: Mapping[AddressFault, ContractError]) -> str:
+    """Return the digits of a recipient given as a text or a JSON integer, or raise one of ``errors``."""
+    if type(value) is str:
+        recipient = normalise_recipient(value)
+    elif type(value) is int:
+        recipient = normalise_recipient(str(value))
+    else:
+        # A JSON integer that does not fit 64 bits arrives as a float; it was digits, only too many of them.
+        is_long = type(value) is float and value > INTEGER_MAX
+        recipient = AddressFault.TOO_LONG if is_long else AddressFault.NOT_NUMERIC
+    if isinstance(recipient, AddressFault):
+        raise RefusedError(errors[recipient])
+    return recipient
 
 
 def required(holder: JsonObject, member: str) -> Any:

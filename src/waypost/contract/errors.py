@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from waypost.domain.address import AddressFault
 from waypost.domain.errors import FailureReason, PolicyRefusal
 from waypost.domain.message import MessageDraft
 
@@ -41,6 +42,14 @@ class ContractRefusal:
     error: ContractError
     index: int | None = None
     drafts_before: tuple[MessageDraft, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedRecipient:
+    """A recipient of a consent call that could not be recorded; ``recipient`` as the caller wrote it."""
+
+    recipient: str
+    error: ContractError
 
 
 class RefusedError(Exception):
@@ -94,6 +103,22 @@ CONSENT_RECIPIENT_TOO_SHORT: Final = ContractError("8006", "recipient value cann
 CONSENT_RECIPIENT_TOO_LONG: Final = ContractError("8006", "recipient value cannot be greater than 15 digits.")
 ALREADY_OPTED_IN: Final = ContractError("8005", "Optin already found for provided mobilenumber", 409)
 CONSENT_NOT_STORED: Final = ContractError("8005", "Error occurred while updating optin for mobilenumber", 422)
+
+RECIPIENT_ERRORS: Final = MappingProxyType(
+    {
+        AddressFault.NOT_NUMERIC: RECIPIENT_NOT_NUMERIC,
+        AddressFault.TOO_SHORT: RECIPIENT_TOO_SHORT,
+        AddressFault.TOO_LONG: RECIPIENT_TOO_LONG,
+    }
+)
+CONSENT_RECIPIENT_ERRORS: Final = MappingProxyType(
+    {
+        AddressFault.NOT_NUMERIC: CONSENT_RECIPIENT_NOT_NUMERIC,
+        AddressFault.TOO_SHORT: CONSENT_RECIPIENT_TOO_SHORT,
+        AddressFault.TOO_LONG: CONSENT_RECIPIENT_TOO_LONG,
+    }
+)
+"""The same faults in the words of the send call and of the consent calls."""
 
 ERRORS: Final = MappingProxyType(
     {

@@ -10,7 +10,14 @@ from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 
-from waypost.contract.errors import ContractError, ContractRefusal, optin_not_found, refusal_of, remark_of
+from waypost.contract.errors import (
+    ContractError,
+    ContractRefusal,
+    FailedRecipient,
+    optin_not_found,
+    refusal_of,
+    remark_of,
+)
 from waypost.contract.times import format_date
 from waypost.domain.consent import ConsentAction
 from waypost.domain.errors import FailureReason, PolicyRefusal
@@ -108,7 +115,7 @@ class FailureReplies:
         *,
         recipients: int,
         processed: int,
-        failed: Sequence["FailedRecipient"],
+        failed: Sequence[FailedRecipient],
     ) -> bytes:
         """
         Return the answer to a consent call that was carried out (contract, sections 3.2 and 3.3).
@@ -140,14 +147,6 @@ _RECORDED: Final = MappingProxyType(
         ConsentAction.WHITELIST: "Whitelist successfully added.",
     }
 )
-
-
-@value
-class FailedRecipient:
-    """A recipient of a consent call that could not be recorded; ``recipient`` as the caller wrote it."""
-
-    recipient: str
-    error: ContractError
 
 
 @value

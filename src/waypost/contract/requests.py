@@ -12,16 +12,15 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from waypost.contract.attachments import is_by_id, parse_media
-from waypost.contract.checks import as_text, is_blank, required
+from waypost.contract.checks import INTEGER_MAX, as_recipient, as_text, is_blank, required
 from waypost.contract.content import parse_contacts, parse_location, parse_reaction, parse_text
 from waypost.contract.decoding import JsonObject, decode_object
 from waypost.contract.errors import (
     CONTEXT_INVALID,
     MESSAGE_TYPE_UNKNOWN,
     PARAMETER_MISSING,
+    RECIPIENT_ERRORS,
     RECIPIENT_NOT_NUMERIC,
-    RECIPIENT_TOO_LONG,
-    RECIPIENT_TOO_SHORT,
     RECIPIENT_TYPE_UNKNOWN,
     ContractRefusal,
     RefusedError,
@@ -32,7 +31,6 @@ from waypost.contract.errors import (
 )
 from waypost.contract.interactive import parse_interactive
 from waypost.contract.templates import parse_template
-from waypost.domain.address import AddressFault, normalise_recipient
 from waypost.domain.message import Content, MessageDraft, MessageKind, Priority, RecipientType
 from waypost.domain.policy import SourcePolicy
 
@@ -58,16 +56,6 @@ _PARSERS: Final[Mapping[str, tuple[MessageKind, Callable[[JsonObject], Content]]
     }
 )
 _FOR_GROUPS: Final = frozenset({MessageKind.TEXT, MessageKind.MEDIA, MessageKind.TEMPLATE, MessageKind.MEDIA_TEMPLATE})
-_ADDRESS_ERRORS: Final = MappingProxyType(
-    {
-        AddressFault.NOT_NUMERIC: RECIPIENT_NOT_NUMERIC,
-        AddressFault.TOO_SHORT: RECIPIENT_TOO_SHORT,
-        AddressFault.TOO_LONG: RECIPIENT_TOO_LONG,
-    }
-)
-_INTEGER_MAX: Final = 2.0**63
-"""JSON integers well beyond this arrive as floats and have lost digits."""
-
 _DAYS: Final = re.compile(r"\d+(?:\.\d*)?|\.\d+", re.ASCII)
 _RFC_3339: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -199,16 +187,13 @@ def _parse_recipient_type(entry: JsonObject, kind: MessageKind) -> RecipientType
 
 
 def _parse_recipient(entry: JsonObject, recipient_type: RecipientType) -> str:
-    value = as_text(required(entry, "recipient_whatsapp"))
-    if type(value) is not str:
-        is_long = type(value) is float and value > _INTEGER_MAX
-        raise RefusedError(RECIPIENT_TOO_LONG if is_long else RECIPIENT_NOT_NUMERIC)
-    if recipient_type is RecipientType.GROUP:
-        return value
-    recipient = normalise_recipient(value)
-    if isinstance(recipient, AddressFault):
-        raise RefusedError(_ADDRESS_ERRORS[recipient])
-    return recipient
+    value = required(entry, "recipient_whatsapp")
+    if recipient_type is RecipientType.INDIVIDUAL:
+        return as_recipient(value, RECIPIENT_ERRORS)
+    group_id = as_text(value)
+    if type(group_id) is not str:
+        raise RefusedError(RECIPIENT_NOT_NUMERIC)
+    return group_id
 
 
 def _parse_ttl(value: Any) -> float:
@@ -252,6 +237,6 @@ def _parse_caller_data(value: Any) -> str:
     """Return an ``x-apiheader`` that is no text: nothing for null, a number's digits, and nothing else."""
     if value is None:
         return ""
-    if type(value) is not int and (type(value) is not float or abs(value) > _INTEGER_MAX):
+    if type(value) is not int and (type(value) is not float or abs(value) > INTEGER_MAX):
         raise RefusedError(is_invalid("x-apiheader"))
     return str(value)
