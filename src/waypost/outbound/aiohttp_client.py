@@ -1,5 +1,6 @@
 """
-The client for customers' URLs: every connection goes through the guard. Without a policy it stands in for pyreqwest.
+The client for customers' URLs: every connection goes through the guard. With `OPERATOR_POLICY` it stands in for the
+provider's client.
 
 A name is looked up once; every address it has must pass, and the connection goes to one of those very addresses, with
 the name kept for Host, SNI and the certificate. The socket is opened through a factory that judges the address again,
@@ -21,6 +22,7 @@ from yarl import URL
 from waypost.outbound.dialing import GuardedConnector, GuardedResolver, Resolver, SystemResolver
 from waypost.outbound.guard import OutboundPolicy, UrlRefused, parse_target
 from waypost.outbound.http import USER_AGENT, EndKind, HttpAnswer, HttpStream, OutboundError, Timeouts
+from waypost.outbound.slots import Slots
 
 # Larger bodies are handed over in pieces: aiohttp warns that writing them at once holds the loop.
 _PIECE_BYTES = 256 * 1024
@@ -30,11 +32,10 @@ _FAILURES = (aiohttp.ClientError, OSError, RuntimeError, TimeoutError)
 class _Progress:
     """How far one request came."""
 
-    __slots__ = ("is_started", "is_waiting_for_pool")
+    __slots__ = ("is_started",)
 
     def __init__(self) -> None:
         self.is_started = False
-        self.is_waiting_for_pool = False
 
 
 class AiohttpClient:
@@ -45,7 +46,7 @@ class AiohttpClient:
     reachable to another through a kept connection.
 
     Args:
-        policy: what may be reached; None for an operator's own fixed hosts, where nothing is judged.
+        policy: what may be reached.
         resolver: looks names up; the machine's own by default.
         timeouts: phases of every request that does not bring its own. `dns_seconds` is always the client's.
         connections_max: connections at once; requests over it wait `timeouts.pool_seconds`.
@@ -56,7 +57,7 @@ class AiohttpClient:
     def __init__(
         self,
         *,
-        policy: OutboundPolicy | None,
+        policy: OutboundPolicy,
         resolver: Resolver | None = None,
         timeouts: Timeouts | None = None,
         connections_max: int = 256,
@@ -72,10 +73,11 @@ class AiohttpClient:
         connector = GuardedConnector(
             policy=policy,
             resolver=guarded,
-            limit=connections_max,
+            limit=0,
             keepalive_timeout=idle_seconds,
             ssl=tls,
         )
+        self._slots = Slots(connections_max)
         # aiohttp closes only a resolver that it made itself.
         self._resolver = guarded
         self._session = aiohttp.ClientSession(
@@ -100,20 +102,16 @@ class AiohttpClient:
     ) -> HttpAnswer:
         """See `HttpClient.request`. Also raises INVALID_URL and REFUSED_ADDRESS by the policy."""
         progress = _Progress()
+        checked = self._checked(url)
+        await self._slots.take((timeouts or self._timeouts).pool_seconds)
         try:
-            async with self._open(method, url, headers, body, timeouts=timeouts, progress=progress) as response:
-                content = bytearray()
-                while chunk := await response.content.read(body_bytes_max + 1 - len(content)):
-                    content += chunk
-                    if len(content) > body_bytes_max:
-                        response.close()
-                        break
+            async with self._open(method, checked, headers, body, timeouts=timeouts, progress=progress) as response:
+                content = await _read_capped(response, body_bytes_max)
         except _FAILURES as error:
             raise _outbound_error(error, progress) from error
-        if len(content) > body_bytes_max:
-            detail = f"status {response.status}, more than {body_bytes_max} bytes"
-            raise OutboundError(EndKind.BODY_TOO_LARGE, request_started=True, detail=detail)
-        return HttpAnswer(response.status, _plain(response.headers), bytes(content))
+        finally:
+            self._slots.free()
+        return HttpAnswer(response.status, _plain(response.headers), content)
 
     @asynccontextmanager
     async def stream(
@@ -126,18 +124,20 @@ class AiohttpClient:
     ) -> AsyncIterator[HttpStream]:
         """See `HttpClient.stream`. Also raises INVALID_URL and REFUSED_ADDRESS by the policy."""
         progress = _Progress()
+        checked = self._checked(url)
+        await self._slots.take((timeouts or self._timeouts).pool_seconds)
         try:
-            response = await self._open(method, url, headers, None, timeouts=timeouts, progress=progress)
-        except _FAILURES as error:
-            raise _outbound_error(error, progress) from error
-        try:
-            yield HttpStream(response.status, _plain(response.headers), _chunks(response, progress))
+            try:
+                response = await self._open(method, checked, headers, None, timeouts=timeouts, progress=progress)
+            except _FAILURES as error:
+                raise _outbound_error(error, progress) from error
+            try:
+                yield HttpStream(response.status, _plain(response.headers), _chunks(response, progress))
+            finally:
+                # What was not read is not drained, for it may have no end: then the connection is closed instead.
+                response.release() if response.content.at_eof() else response.close()
         finally:
-            # Not released but closed: what was not read would have to be drained, and it may have no end.
-            if response.content.at_eof():
-                response.release()
-            else:
-                response.close()
+            self._slots.free()
 
     async def close(self) -> None:
         """See `HttpClient.close`."""
@@ -147,7 +147,7 @@ class AiohttpClient:
     def _open(
         self,
         method: str,
-        url: str,
+        url: URL,
         headers: Mapping[str, str],
         body: bytes | AsyncIterable[bytes] | None,
         *,
@@ -160,13 +160,13 @@ class AiohttpClient:
         limits = timeouts or self._timeouts
         return self._session.request(
             method,
-            self._checked(url),
+            url,
             headers=headers,
             data=body,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(
                 total=limits.total_seconds,
-                connect=limits.pool_seconds + self._timeouts.dns_seconds + limits.connect_seconds,
+                connect=self._timeouts.dns_seconds + limits.connect_seconds,
                 sock_connect=limits.connect_seconds,
                 sock_read=limits.read_seconds,
             ),
@@ -175,8 +175,6 @@ class AiohttpClient:
 
     def _checked(self, url: str) -> URL:
         """Parse by the guard and hand the library only the rebuilt form; where the two differ nothing is sent."""
-        if self._policy is None:
-            return URL(url, encoded=True)
         try:
             target = parse_target(url, self._policy)
         except UrlRefused as error:
@@ -192,18 +190,21 @@ def _progress_trace() -> aiohttp.TraceConfig:
         progress: _Progress = context.trace_request_ctx
         progress.is_started = True
 
-    async def queued(_session: object, context: SimpleNamespace, _params: object) -> None:
-        context.trace_request_ctx.is_waiting_for_pool = True
-
-    async def unqueued(_session: object, context: SimpleNamespace, _params: object) -> None:
-        context.trace_request_ctx.is_waiting_for_pool = False
-
     trace = aiohttp.TraceConfig()
     trace.on_connection_create_end.append(started)
     trace.on_connection_reuseconn.append(started)
-    trace.on_connection_queued_start.append(queued)
-    trace.on_connection_queued_end.append(unqueued)
     return trace
+
+
+async def _read_capped(response: aiohttp.ClientResponse, body_bytes_max: int) -> bytes:
+    content = bytearray()
+    while chunk := await response.content.read(body_bytes_max + 1 - len(content)):
+        content += chunk
+        if len(content) > body_bytes_max:
+            response.close()
+            detail = f"status {response.status}, more than {body_bytes_max} bytes"
+            raise OutboundError(EndKind.BODY_TOO_LARGE, request_started=True, detail=detail)
+    return bytes(content)
 
 
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:
@@ -238,7 +239,7 @@ def _outbound_error(error: Exception, progress: _Progress) -> OutboundError:
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
             return OutboundError(EndKind.INVALID_URL, request_started=False, detail=repr(error))
         case aiohttp.ConnectionTimeoutError():
-            kind = EndKind.POOL_WAIT if progress.is_waiting_for_pool else EndKind.CONNECT
+            kind = EndKind.CONNECT
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
             kind = EndKind.TLS
         case aiohttp.ClientConnectorDNSError():

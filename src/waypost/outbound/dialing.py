@@ -67,11 +67,9 @@ class SystemResolver:
 class GuardedResolver(AbstractResolver):
     """
     The step between aiohttp and a `Resolver`: bounded in time, and no address leaves it unless every one passed.
-
-    Without a policy every address passes.
     """
 
-    def __init__(self, resolver: Resolver, policy: OutboundPolicy | None, *, seconds_max: float) -> None:
+    def __init__(self, resolver: Resolver, policy: OutboundPolicy, *, seconds_max: float) -> None:
         self._resolver = resolver
         self._policy = policy
         self._seconds_max = seconds_max
@@ -94,10 +92,9 @@ class GuardedResolver(AbstractResolver):
             raise OutboundError(EndKind.DNS, request_started=False, detail=f"{host}: {error or 'timed out'}") from error
         if not 0 < len(addresses) <= ADDRESSES_MAX:
             raise OutboundError(EndKind.DNS, request_started=False, detail=f"{host}: {len(addresses)} addresses")
-        if self._policy is not None:
-            for address in addresses:
-                if not self._policy.admits(address, port):
-                    raise _refused(address, port)
+        for address in addresses:
+            if not self._policy.admits(address, port):
+                raise _refused(address, port)
         return [
             ResolveResult(hostname=host, host=str(address), port=port, family=_family(address), proto=0, flags=0)
             for address in addresses
@@ -116,7 +113,7 @@ class GuardedConnector(aiohttp.TCPConnector):
     when it is no longer called.
     """
 
-    def __init__(self, *, policy: OutboundPolicy | None, resolver: AbstractResolver, **options: Any) -> None:
+    def __init__(self, *, policy: OutboundPolicy, resolver: AbstractResolver, **options: Any) -> None:
         super().__init__(
             resolver=resolver,
             use_dns_cache=False,
@@ -134,8 +131,6 @@ class GuardedConnector(aiohttp.TCPConnector):
         return socket.socket(family, kind, protocol)
 
     def _problem(self, socket_address: tuple[Any, ...] | None) -> OutboundError | None:
-        if self._policy is None:
-            return None
         if socket_address is None:
             return OutboundError(EndKind.CONNECT, request_started=False, detail="the peer has no address")
         address, port = ip_address(str(socket_address[0])), int(socket_address[1])

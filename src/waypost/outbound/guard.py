@@ -109,6 +109,10 @@ class OutboundPolicy:
         return scheme != "https" and self.allow_http and port in HTTP_PORTS
 
 
+OPERATOR_POLICY = OutboundPolicy(allow_http=True, allowed_networks=(IPv4Network("0.0.0.0/0"), IPv6Network("::/0")))
+"""For URLs that the operator wrote: anything but metadata addresses, still parsed strictly."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """

@@ -4,8 +4,10 @@ The client for the provider's fixed hosts: fast, kept connections, no address gu
 pyreqwest's exception classes do not separate "before" from "after the first byte": a reset after the server read the
 request and a refused connection are both `ConnectError`, a silent server and a full backlog both `ConnectTimeoutError`.
 What does separate them is the chain of causes: hyper-util names an end of its connect phase (name, TCP, TLS)
-`client error (Connect)` and nothing else. So only that link, and the pool's own time-out, prove that no byte left
-(pyreqwest 0.15.1, reqwest 0.13.5, hyper-util 0.1.21; pinned by tests/outbound/test_clients.py).
+`client error (Connect)` and nothing else. So only that link proves that no byte left (pyreqwest 0.15.1, reqwest
+0.13.5, hyper-util 0.1.21; pinned by tests/outbound/test_clients.py).
+
+A cancelled call is not recalled by pyreqwest: its request may still be sent and answered until its total timeout ends.
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
@@ -18,7 +20,6 @@ from pyreqwest.exceptions import (
     ClientClosedError,
     DecodeError,
     DetailedPyreqwestError,
-    PoolTimeoutError,
     PyreqwestError,
     RequestTimeoutError,
 )
@@ -27,6 +28,7 @@ from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response
 
 from waypost.outbound.http import USER_AGENT, EndKind, HttpAnswer, HttpStream, OutboundError, Timeouts
+from waypost.outbound.slots import Slots
 
 _CONNECT_PHASE = "client error (Connect)"
 
@@ -57,10 +59,8 @@ class PyreqwestClient:
             .timeout(timedelta(seconds=self._timeouts.total_seconds))
             .connect_timeout(timedelta(seconds=self._timeouts.connect_seconds + self._timeouts.dns_seconds))
             .read_timeout(timedelta(seconds=self._timeouts.read_seconds))
-            .pool_timeout(timedelta(seconds=self._timeouts.pool_seconds))
             .pool_idle_timeout(timedelta(seconds=idle_seconds))
             .pool_max_idle_per_host(connections_max)
-            .max_connections(connections_max)
             .follow_redirects(False)
             .referer(False)
             .error_for_status(False)
@@ -77,6 +77,8 @@ class PyreqwestClient:
         if ca_pem is not None:
             builder = builder.add_root_certificate_pem(ca_pem)
         self._client: Client = builder.build()
+        self._slots = Slots(connections_max)
+        self._is_closed = False
 
     async def request(
         self,
@@ -90,24 +92,26 @@ class PyreqwestClient:
     ) -> HttpAnswer:
         """See `HttpClient.request`."""
         request = self._build(method, url, headers, body, timeouts)
+        await self._slots.take(self._timeouts.pool_seconds)
         try:
             response = await request.__aenter__()
+            try:
+                content = await response.body_reader.read(body_bytes_max + 1)
+            except BaseException:
+                await request.__aexit__(None, None, None)
+                raise
         except (PyreqwestError, ValueError) as error:
             raise _outbound_error(error, url) from error
-        try:
-            content = await response.body_reader.read(body_bytes_max + 1)
-        except PyreqwestError as error:
-            await request.__aexit__(None, None, None)
-            raise _outbound_error(error, url) from error
-        except BaseException:
-            await request.__aexit__(None, None, None)
-            raise
-        if content is not None and len(content) > body_bytes_max:
+        finally:
+            self._slots.free()
+        if content is None:
+            return HttpAnswer(response.status, _Headers(response), b"")
+        if len(content) > body_bytes_max:
             await request.__aexit__(None, None, None)
             detail = f"status {response.status}, more than {body_bytes_max} bytes"
             raise OutboundError(EndKind.BODY_TOO_LARGE, request_started=True, detail=detail)
         # A body read to its end has freed its connection: leaving the context as well would cost 6 us a request.
-        return HttpAnswer(response.status, _Headers(response), b"" if content is None else bytes(content))
+        return HttpAnswer(response.status, _Headers(response), bytes(content))
 
     @asynccontextmanager
     async def stream(
@@ -120,17 +124,22 @@ class PyreqwestClient:
     ) -> AsyncIterator[HttpStream]:
         """See `HttpClient.stream`."""
         request = self._build(method, url, headers, None, timeouts)
+        await self._slots.take(self._timeouts.pool_seconds)
         try:
-            response = await request.__aenter__()
-        except (PyreqwestError, ValueError) as error:
-            raise _outbound_error(error, url) from error
-        try:
-            yield HttpStream(response.status, _Headers(response), _chunks(response, url))
+            try:
+                response = await request.__aenter__()
+            except (PyreqwestError, ValueError) as error:
+                raise _outbound_error(error, url) from error
+            try:
+                yield HttpStream(response.status, _Headers(response), _chunks(response, url))
+            finally:
+                await request.__aexit__(None, None, None)
         finally:
-            await request.__aexit__(None, None, None)
+            self._slots.free()
 
     async def close(self) -> None:
         """See `HttpClient.close`."""
+        self._is_closed = True
         await self._client.close()
 
     def _build(
@@ -141,6 +150,8 @@ class PyreqwestClient:
         body: bytes | AsyncIterable[bytes] | None,
         timeouts: Timeouts | None,
     ) -> StreamRequest:
+        if self._is_closed:
+            raise OutboundError(EndKind.RESET, request_started=False, detail="the client is closed")
         try:
             builder = self._client.request(method, url)
             for name, value in headers.items():
@@ -207,8 +218,8 @@ async def _chunks(response: Response, url: str) -> AsyncIterator[bytes]:
 
 def _outbound_error(error: PyreqwestError | ValueError, url: str) -> OutboundError:
     """Map every end of pyreqwest to ours; what is not known to be before the first byte counts as after it."""
-    if isinstance(error, PoolTimeoutError):
-        return OutboundError(EndKind.POOL_WAIT, request_started=False, detail="no connection came free in time")
+    if isinstance(error, BuilderError):
+        return OutboundError(EndKind.INVALID_URL, request_started=False, detail=str(error.message))
     causes = _causes(error)
     detail = "; ".join(causes[1:]) or str(error.args[0] if error.args else error)
     if len(causes) > 1 and causes[1] == _CONNECT_PHASE:
