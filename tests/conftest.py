@@ -8,10 +8,12 @@ name lookups that would leave the machine fail the test that tried them.
 import ipaddress
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tools.postgres import PostgresCluster
 
+_CRASH_TESTS = Path(__file__).parent / "crash"
 _escapes: list[str] = []
 
 
@@ -56,6 +58,13 @@ def _refuse_leaving(event: str, arguments: tuple[object, ...]) -> None:
 def pytest_configure() -> None:
     # An audit hook sees Python's own sockets whatever library uses them, and cannot be patched away by a test.
     sys.addaudithook(_refuse_leaving)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(_CRASH_TESTS):
+            item.add_marker("alone")
 
 
 @pytest.fixture(autouse=True)

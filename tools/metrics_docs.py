@@ -1,4 +1,4 @@
-"""Write docs/metrics.md from the metrics themselves: `python tools/metrics_docs.py`."""
+"""Write docs/metrics.md from the metrics themselves: `make docs`."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from waypost.observe.metrics import list_metrics
 PATH = Path(__file__).parent.parent / "docs" / "metrics.md"
 _HEAD = """# Metrics
 
-<!-- Written by tools/metrics_docs.py from src/waypost/observe/metrics.py; do not edit. -->
+<!-- Written by `make docs` from src/waypost/observe/metrics.py; do not edit. -->
 
 Prometheus text format at `/metrics`; on a port of its own when `WAYPOST_OPERATIONS_PORT` is set. Prefixes are the four
 verbs, and `media`, `store`, `http`. No label holds a phone number or an id. The usual `process_*` metrics and
@@ -26,9 +26,3 @@ def render() -> str:
         for name, kind, labels, meaning in list_metrics()
     )
     return _HEAD + "\n".join(rows) + "\n"
-
-
-if __name__ == "__main__":
-    PATH.parent.mkdir(exist_ok=True)
-    PATH.write_text(render(), encoding="utf-8")
-    print(f"wrote {PATH}")

@@ -1,4 +1,4 @@
-"""Write docs/settings.md from the settings themselves: `python tools/settings_docs.py`."""
+"""Write docs/settings.md from the settings themselves: `make docs`."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from waypost.settings_text import SettingLine, list_settings
 PATH = Path(__file__).parent.parent / "docs" / "settings.md"
 _HEAD = """# Settings
 
-<!-- Written by tools/settings_docs.py from src/waypost/settings.py; do not edit. -->
+<!-- Written by `make docs` from src/waypost/settings.py; do not edit. -->
 
 A setting is taken from the first place that has it: a command-line flag, an environment variable, the file `.env` in
 the working directory (`NAME=value` lines), the default. An empty variable counts as unset. A wrong value, or a
@@ -40,9 +40,3 @@ def _table(lines: list[SettingLine]) -> list[str]:
         default = f"`{line.default}`" if line.default else ""
         rows.append(f"| `{line.name}` | {default} | {line.rule} | {line.description} |")
     return rows
-
-
-if __name__ == "__main__":
-    PATH.parent.mkdir(exist_ok=True)
-    PATH.write_text(render(), encoding="utf-8")
-    print(f"wrote {PATH}")

@@ -1,0 +1,28 @@
+PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench lock docs clean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Install what is missing and start the demo on http://127.0.0.1:8080.
+	@$(PYTHON) -m tools.run demo
+
+test: ## Install what is missing and run every check and test; ends within 15 minutes.
+	@$(PYTHON) -m tools.test
+
+check: ## The quick half of `make test`: lint, types, imports, tests that need no quiet machine.
+	@$(PYTHON) -m tools.test --quick
+
+bench: ## Measure against the ceilings of this machine; writes benchmarks/results/latest.json.
+	@$(PYTHON) -m tools.run --with-tests -- python -m benchmarks
+
+docs: ## Write the documents that are generated from the code.
+	@$(PYTHON) -m tools.run --with-tests -- python -m tools.docs
+
+lock: ## Resolve the dependencies again into requirements/*.lock.
+	@$(PYTHON) -m tools.run --with-tests -- python -m tools.lock
+
+clean: ## Remove the virtual environment and what tools left behind; keeps var/.
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

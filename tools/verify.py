@@ -1,0 +1,159 @@
+"""Every check of the project, one after the other; `tools.test` starts this inside the virtual environment."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tools.environment import ROOT
+from tools.postgres import PostgresMissingError, find_binaries
+
+OUTPUT = ROOT / "var" / "test"
+SECONDS_MAX = 14.5 * 60
+PROCESSES = 2
+_EXIT_NO_TESTS = 5  # pytest's code when nothing was selected.
+_STRICT = "src/waypost/domain/*,src/waypost/contract/*"
+STATIC_CHECKS: dict[str, list[str]] = {
+    "lint": ["ruff", "check", "."],
+    "format": ["ruff", "format", "--check", "."],
+    "types": ["mypy"],
+    "imports": ["lint-imports"],
+    "security": ["bandit", "--quiet", "--recursive", "src", "-lll"],
+}
+COVERAGE_CHECKS: dict[str, list[str]] = {
+    "coverage of domain and contract": ["--include", _STRICT, "--fail-under", "100"],
+    "coverage of the rest": ["--omit", _STRICT, "--fail-under", "90"],
+}
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What came out so far."""
+
+    passed: int = 0
+    failed: int = 0
+    bad_steps: list[str] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+
+    def step(self, name: str, command: list[str], *, good: tuple[int, ...] = (0,)) -> bool:
+        """Run one step, within what is left of the time; note it when it fails."""
+        print(f"== {name}: {' '.join(command)}", flush=True)
+        began = time.monotonic()
+        try:
+            seconds_left = max(1.0, SECONDS_MAX - (began - self.started))
+            code = subprocess.run(command, cwd=ROOT, check=False, timeout=seconds_left).returncode
+        except subprocess.TimeoutExpired:
+            print(f"   stopped: all of it may take {SECONDS_MAX / 60:.1f} minutes", flush=True)
+            code = -1
+        is_good = code in good
+        print(f"   {'ok' if is_good else 'FAILED'} after {time.monotonic() - began:.1f} s", flush=True)
+        if not is_good:
+            self.bad_steps.append(name)
+        return is_good
+
+    def tests(self, name: str, arguments: list[str], *, with_coverage: bool) -> None:
+        """Run pytest and add up its counts."""
+        results = OUTPUT / f"{name.replace(' ', '-')}.xml"
+        start = ["coverage", "run", "-m", "pytest"] if with_coverage else ["pytest"]
+        command = [*start, *arguments, f"--junit-xml={results}", "--durations=10"]
+        self.step(name, command, good=(0, _EXIT_NO_TESTS))
+        if results.is_file():
+            passed, failed = count_tests(results)
+            self.passed += passed
+            self.failed += failed
+
+    def closing_line(self) -> str:
+        """Return the line that ends the output; a bad step without a failed test counts as one failure."""
+        failed = self.failed or len(self.bad_steps)
+        return f"{self.passed} passed, {failed} failed in {time.monotonic() - self.started:.1f} s"
+
+
+def count_tests(results: Path) -> tuple[int, int]:
+    """Return how many tests passed and failed (errors included) by a JUnit file; skipped ones count as failed."""
+    suites = ET.parse(results).getroot().iter("testsuite")
+    counts = [
+        {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")} for suite in suites
+    ]
+    failed = sum(count["failures"] + count["errors"] + count["skipped"] for count in counts)
+    return sum(count["tests"] for count in counts) - failed, failed
+
+
+def ensure_postgres() -> bool:
+    """Make sure a PostgreSQL server is installed, installing it where we may; return whether it is."""
+    missing = _missing_postgres()
+    prefix = _superuser_prefix()
+    if missing and prefix is not None and shutil.which("apt-get"):
+        print("installing PostgreSQL ...", flush=True)
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "postgresql"]
+        for command in (["apt-get", "update", "-qq"], install):
+            subprocess.run([*prefix, *command], env=environment, check=False)
+        missing = _missing_postgres()
+    if missing:
+        print(f"error: {missing}", file=sys.stderr)
+    return not missing
+
+
+def _missing_postgres() -> str:
+    try:
+        find_binaries()
+    except PostgresMissingError as error:
+        return str(error)
+    return ""
+
+
+def _superuser_prefix() -> list[str] | None:
+    """Return what to put before a command to run it as root, or None when we may not."""
+    if os.geteuid() == 0:
+        return []
+    if (
+        shutil.which("sudo")
+        and subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0
+    ):
+        return ["sudo", "-n"]
+    return None
+
+
+def main(arguments: list[str]) -> int:
+    """Run the checks and print the closing line; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tools.verify", description="Run every check and test.")
+    parser.add_argument("--quick", action="store_true", help="no coverage, and no tests that need a quiet machine")
+    options = parser.parse_args(arguments)
+    shutil.rmtree(OUTPUT, ignore_errors=True)
+    OUTPUT.mkdir(parents=True)
+    # Absolute, because processes that the tests start elsewhere add to the same measurement.
+    os.environ["COVERAGE_FILE"] = str(OUTPUT / "coverage")
+    report = Report()
+    if not ensure_postgres():
+        report.bad_steps.append("PostgreSQL")
+    else:
+        for name, command in STATIC_CHECKS.items():
+            report.step(name, command)
+        _run_tests(report, is_quick=options.quick)
+    for name in report.bad_steps:
+        print(f"FAILED: {name}")
+    line = report.closing_line()
+    (OUTPUT / "summary").write_text(line + "\n", encoding="ascii")
+    print(line, flush=True)
+    return 1 if report.bad_steps else 0
+
+
+def _run_tests(report: Report, *, is_quick: bool) -> None:
+    parallel = ["-n", str(PROCESSES), "-m", "not alone"]
+    report.tests("tests", parallel, with_coverage=not is_quick)
+    if is_quick:
+        return
+    # Tests that kill processes or measure would disturb, and be disturbed by, others.
+    report.tests("tests that run alone", ["-m", "alone"], with_coverage=True)
+    report.step("coverage data", ["coverage", "combine", "--quiet"])
+    for name, arguments in COVERAGE_CHECKS.items():
+        report.step(name, ["coverage", "report", "--skip-covered", "--show-missing", *arguments])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
