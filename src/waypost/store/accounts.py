@@ -147,9 +147,7 @@ def list_accounts(tx: Tx, *, after: str = "", at_most: int) -> list[AccountRecor
     return [_account_record(row) for row in tx.rows(_LIST_ACCOUNTS, after=after, at_most=at_most)]
 
 
-def change_account(
-    tx: Tx, account_id: str, change: Callable[[AccountRecord], AccountRecord]
-) -> AccountRecord | None:
+def change_account(tx: Tx, account_id: str, change: Callable[[AccountRecord], AccountRecord]) -> AccountRecord | None:
     """
     Replace an account by what ``change`` makes of it, and return that; None if there is no such account.
 

@@ -33,8 +33,8 @@ _LIST: Final = Sql(
     "WHERE account_id = :account_id AND id < :before ORDER BY id DESC LIMIT :at_most"
 )
 
-BEFORE_ALL: Final = "~"
-"""Sorts behind every id of ours: where a listing from the newest on begins."""
+BEFORE_ALL: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+"""Sorts behind every id of ours in any collation: where a listing from the newest on begins."""
 
 
 def record_change(tx: Tx, entry: AuditEntry) -> None:

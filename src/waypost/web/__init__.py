@@ -1,0 +1,1 @@
+"""The HTTP edges: the v2 API, the manage API, the provider's webhooks."""

@@ -1,0 +1,33 @@
+"""A migrated database of each kind, opened, for the store's tests."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from waypost.store.connections import connector_for
+from waypost.store.engine import Database
+from waypost.store.migrate import migrate
+from waypost.store.sealing import Sealer
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/waypost.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    migrate(database_url)
+    database = Database(connector_for(database_url))
+    await database.start()
+    yield database
+    await database.stop()
+
+
+@pytest.fixture
+def sealer() -> Sealer:
+    return Sealer([b"k" * 32])
