@@ -355,13 +355,16 @@ async def test_a_streamed_answer_is_given_in_pieces(make_client: MakeClient):
         assert server.connections == 1
 
 
+async def read_stream(client: HttpClient, url: str) -> bytes:
+    async with client.stream("GET", url, headers={}) as stream:
+        return b"".join([chunk async for chunk in stream.chunks])
+
+
 async def test_a_streamed_answer_that_breaks_off_is_an_end(make_client: MakeClient):
     raw = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nabc"
     async with FaultServer(answering(raw, then="close")).running() as server:
-        client = make_client()
-        async with client.stream("GET", server.url(), headers={}) as stream:
-            with pytest.raises(OutboundError) as caught:
-                _ = [chunk async for chunk in stream.chunks]
+        with pytest.raises(OutboundError) as caught:
+            await read_stream(make_client(), server.url())
 
     assert (caught.value.kind, caught.value.request_started) == (EndKind.RESET, True)
 
