@@ -1,0 +1,1 @@
+"""The Graph API as the sandbox plays it."""
