@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 import trustme
+from tests.outbound.tracing import _trace, connects
 
 from waypost.outbound.aiohttp_client import AiohttpClient
 from waypost.outbound.guard import OPERATOR_POLICY, OutboundPolicy
 from waypost.outbound.http import HttpClient, Timeouts
 from waypost.outbound.pyreqwest_client import PyreqwestClient
+
+__all__ = ["_trace", "connects"]
 
 QUICK = Timeouts(total_seconds=1.5, pool_seconds=0.3, dns_seconds=0.2, connect_seconds=0.3, read_seconds=0.6)
 LOOPBACK = OutboundPolicy(allow_http=True, allowed_networks=(ip_network("127.0.0.0/8"), ip_network("::1/128")))
