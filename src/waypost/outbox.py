@@ -13,7 +13,9 @@ import orjson
 
 from waypost.contract.events import StatusNotice, WebhookKind, render_incoming, render_status
 from waypost.contract.times import TimestampForm
+from waypost.domain.errors import FailureReason
 from waypost.domain.inbound import InboundKind, InboundMessage
+from waypost.domain.status import Status
 from waypost.ports import IdFactory
 from waypost.store.directory import Endpoint, Snapshot
 from waypost.store.notifications import NotificationRow, insert_notifications
@@ -74,6 +76,45 @@ def tell(tx: Tx, snapshot: Snapshot, ids: IdFactory, news: Sequence[News], *, no
                 rows.append((ids.new(), item.account_id, endpoint.id, subject_id, kind, entry, now_us, now_us))
     insert_notifications(tx, rows)
     return len(rows)
+
+
+def failed_news(
+    *,
+    account_id: str,
+    source_id: str,
+    message_id: str,
+    recipient: str,
+    source_given: str | None,
+    caller_data: str,
+    reason: FailureReason,
+    occurred_at_us: int,
+) -> StatusNews:
+    """Return the news that the gateway itself has drawn a message's end."""
+    return StatusNews(
+        account_id=account_id,
+        source_id=source_id,
+        notice=StatusNotice(
+            message_id=message_id,
+            recipient=recipient,
+            status=Status.FAILED,
+            occurred_at_us=occurred_at_us,
+            reason=reason,
+            source=source_given or "",
+            caller_data=caller_data,
+        ),
+    )
+
+
+def in_doubt_notice(*, account_id: str, source_id: str, message_id: str, occurred_at_us: int) -> Notice:
+    """Return the notice that nobody knows whether upstream has a message, so that the customer can act."""
+    return Notice(
+        account_id=account_id,
+        source_id=source_id,
+        subject_id=message_id,
+        type="message.in_doubt",
+        occurred_at_us=occurred_at_us,
+        data={},
+    )
 
 
 def _kind_and_subject(item: News) -> tuple[str, str]:

@@ -108,19 +108,28 @@ class InsertMany:
 
 
 class UpdateMany:
-    """Update rows found by ``keys``; each row is a tuple of the ``columns`` to set, then the keys."""
+    """
+    Update rows found by ``keys``; each row is a tuple of the ``columns`` to set, then the keys.
+
+    ``also`` is set besides, in SQL that may name the table's own columns (with the table's name before them). ``only``
+    is a condition on the row as it stands.
+    """
 
     __slots__ = ("postgresql", "sqlite")
 
-    def __init__(self, table: Table, columns: Sequence[str], *, keys: Sequence[str]) -> None:
+    def __init__(
+        self, table: Table, columns: Sequence[str], *, keys: Sequence[str], also: str = "", only: str = ""
+    ) -> None:
         every = (*columns, *keys)
         arrays = ", ".join(f"%s::{_array_type(table.c[name])}" for name in every)
-        set_marks = ", ".join(f"{name} = ?" for name in columns)
+        others = [also] if also else []
+        condition = f" AND {only}" if only else ""
+        set_marks = ", ".join([f"{name} = ?" for name in columns] + others)
         key_marks = " AND ".join(f"{name} = ?" for name in keys)
-        set_rows = ", ".join(f"{name} = v.{name}" for name in columns)
+        set_rows = ", ".join([f"{name} = v.{name}" for name in columns] + others)
         key_rows = " AND ".join(f"{table.name}.{name} = v.{name}" for name in keys)
-        self.sqlite = f"UPDATE {table.name} SET {set_marks} WHERE {key_marks}"  # noqa: S608
+        self.sqlite = f"UPDATE {table.name} SET {set_marks} WHERE {key_marks}{condition}"  # noqa: S608
         self.postgresql = (
             f"UPDATE {table.name} SET {set_rows} FROM unnest({arrays}) AS v({', '.join(every)}) "  # noqa: S608
-            f"WHERE {key_rows}"
+            f"WHERE {key_rows}{condition}"
         )

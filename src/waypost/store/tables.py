@@ -165,6 +165,8 @@ Index(
     "messages_waiting_lane",
     MESSAGES.c.source_id,
     MESSAGES.c.recipient,
+    MESSAGES.c.priority,
+    MESSAGES.c.id,
     sqlite_where=_WAITING,
     postgresql_where=_WAITING,
 )
@@ -429,6 +431,14 @@ SHARD_LEASES = Table(
     Column("epoch", BigInteger, nullable=False),
     Column("expires_at_us", BigInteger, nullable=False),
 )
+
+NODES = Table(
+    "nodes",
+    METADATA,
+    Column("node", Text, primary_key=True),
+    Column("expires_at_us", BigInteger, nullable=False),
+)
+"""Living nodes that own or would own shards; outlived rows are swept by the next to beat."""
 
 INGRESS_GAPS = Table(
     "ingress_gaps",

@@ -1,0 +1,400 @@
+"""
+The loop that sends: plan by pace and fairness, write intents, hand messages upstream, write how it ended.
+
+One owner per source runs one loop: at most one round is under way, so what the pacing allows when a round is planned is
+still allowed when it has committed. Memory holds only what is under way, never the backlog.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from waypost.dispatch.lanes import Lanes, SourceLane
+from waypost.dispatch.outcome import decide
+from waypost.dispatch.plan import plan_places
+from waypost.dispatch.round import Claim, MediaKey, Round, RoundResult, Settlement
+from waypost.dispatch.round_step import RoundStep
+from waypost.dispatch.takeover import take_over
+from waypost.domain.errors import FailureReason, SendFailure, SendFailureKind, ThrottleScope
+from waypost.domain.message import MediaKind, MessageKind, MessageState, RecipientType
+from waypost.domain.retry import pair_silence_seconds, source_silence_seconds
+from waypost.domain.throttle import Pace
+from waypost.domain.token import make_token
+from waypost.observe import get_logger
+from waypost.ports import (
+    Accepted,
+    Clock,
+    IdFactory,
+    OutboundRequest,
+    Provider,
+    ProviderSource,
+    ShardLeases,
+)
+from waypost.store.claiming import Candidate, LaneKey, find_sources_with_work
+from waypost.store.content import decode_content
+from waypost.store.directory import Directory, Source
+from waypost.store.engine import Database, Lane, Step, StoreUnavailableError
+
+IDLE_FORGET_SECONDS: Final = 10.0
+STORE_RETRY_SECONDS: Final = 0.5
+
+
+class MediaPreparer(Protocol):
+    """Makes files ready at the provider; called once per (source, file), ends by waking the messages that wait."""
+
+    def prepare(self, source: Source, candidate: Candidate) -> None:
+        """Begin; a second call for the same file while one is under way does nothing."""
+
+
+class DispatchObserver(Protocol):
+    """Told of rounds and ends; for metrics."""
+
+    def ended(self, *, outcome: str, seconds: float) -> None: ...
+    def round_done(self, *, starts: int, in_flight: int, refused: Mapping[FailureReason, int]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchLimits:
+    """How fast and how much; seconds and counts (settings, ``dispatch``)."""
+
+    in_flight_max: int
+    batch_max: int
+    poll_seconds: float
+    number_pace: Pace
+    pair_pace: Pace
+    attempts_max: int
+    soft_refusal_wait_seconds: float
+
+
+class Dispatcher:
+    """Sends the messages of all sources whose shards this node owns."""
+
+    name = "dispatcher"
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        directory: Directory,
+        provider: Provider,
+        leases: ShardLeases,
+        media: MediaPreparer,
+        clock: Clock,
+        ids: IdFactory,
+        node: str,
+        token_key: bytes,
+        limits: DispatchLimits,
+        observer: DispatchObserver,
+        on_told: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._provider = provider
+        self._leases = leases
+        self._media = media
+        self._clock = clock
+        self._ids = ids
+        self._node = node
+        self._token_key = token_key
+        self._limits = limits
+        self._observer = observer
+        self._on_told = on_told
+        self._step: Step[Round, RoundResult] = Step("dispatch", Lane.DISPATCH, RoundStep(ids).apply)
+        self._lanes = Lanes()
+        self._active: set[str] = set()
+        self._finished: list[Settlement] = []
+        self._crowd: dict[LaneKey, int] = {}
+        self._released: set[LaneKey] = set()
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._next_due_us: int | None = 0
+        self._next_poll = 0.0
+        self._next_forget = 0.0
+        self._log = get_logger("dispatch")
+
+    def wake(self) -> None:
+        """Look for work at once; something was accepted, promoted or resumed."""
+        self._next_poll = 0.0
+        self._wake.set()
+
+    def in_flight(self) -> int:
+        """Return how many requests are under way."""
+        return len(self._in_flight)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Send until stopped; then start nothing more, wait for what is under way, and write how it ended."""
+        stop_wait = asyncio.ensure_future(stopping.wait())
+        stop_wait.add_done_callback(lambda _: self._wake.set())
+        try:
+            while not stopping.is_set():
+                await self._wait()
+                try:
+                    await self._round(starts_allowed=not stopping.is_set())
+                except StoreUnavailableError as error:
+                    self._log.warning("dispatch.store_unavailable", error=str(error))
+                    await asyncio.wait([stop_wait], timeout=STORE_RETRY_SECONDS)
+            await self._drain()
+        finally:
+            stop_wait.cancel()
+
+    async def _drain(self) -> None:
+        while self._in_flight or self._finished:
+            if self._in_flight:
+                await asyncio.wait(self._in_flight)
+            try:
+                await self._round(starts_allowed=False)
+            except StoreUnavailableError as error:
+                # What was sent stays an open intent: the next owner holds it in doubt, it is never sent blindly.
+                self._log.error("dispatch.unsettled_at_stop", attempts=len(self._finished), error=str(error))
+                return
+
+    async def _wait(self) -> None:
+        """Sleep until there is something to do: an end, new work, a place in the pacing, a due time, or the poll."""
+        timeout = self._seconds_until_next()
+        if timeout > 0:
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+        self._wake.clear()
+
+    def _seconds_until_next(self) -> float:
+        now = self._clock.monotonic()
+        moments = [self._next_poll]
+        if self._next_due_us is not None:
+            moments.append(now + (self._next_due_us - self._clock.now_us()) / 1_000_000)
+        if len(self._in_flight) < self._limits.in_flight_max:
+            moments += [
+                lane.bucket.next_start(now)
+                for source_id in self._active
+                if (lane := self._lanes.sources.get(source_id)) is not None
+            ]
+        return max(0.0, min(moments) - now)
+
+    async def _round(self, *, starts_allowed: bool) -> None:
+        now = self._clock.monotonic()
+        if now >= self._next_poll:
+            await self._poll(now)
+        places = self._plan() if starts_allowed else {}
+        settlements, self._finished = self._finished, []
+        is_due = self._next_due_us is not None and self._next_due_us <= self._clock.now_us()
+        if not (places or settlements or self._released or is_due):
+            return
+        released, self._released = self._released, set()
+        try:
+            result = await self._database.run(self._step, self._build_round(settlements, places, released))
+        except StoreUnavailableError:
+            self._finished = settlements + self._finished
+            self._released |= released
+            self._next_poll = 0.0
+            raise
+        self._take_result(result)
+
+    def _build_round(self, settlements: list[Settlement], places: dict[str, int], released: set[LaneKey]) -> Round:
+        now = self._clock.monotonic()
+        sources = self._lanes.sources
+
+        def pair_wait_seconds(source_id: str, recipient: str) -> float:
+            return max(0.0, sources[source_id].pair_next_start(recipient, now) - now)
+
+        snapshot = self._directory.now
+        return Round(
+            now_us=self._clock.now_us(),
+            node=self._node,
+            snapshot=snapshot,
+            settlements=settlements,
+            places=places,
+            epochs={source_id: self._leases.epoch(snapshot.sources[source_id].shard) for source_id in places},
+            occupied={source_id: sources[source_id].in_flight for source_id in places},
+            pair_wait_seconds=pair_wait_seconds,
+            pair_interval_seconds=1.0 / self._limits.pair_pace.rate,
+            crowd=self._crowd,
+            released={lane: pair_wait_seconds(*lane) for lane in released if lane[0] in sources},
+        )
+
+    def _plan(self) -> dict[str, int]:
+        return plan_places(
+            self._directory.now.sources,
+            self._lanes.sources,
+            self._active,
+            self._leases,
+            now=self._clock.monotonic(),
+            free=min(self._limits.in_flight_max - len(self._in_flight), self._limits.batch_max),
+            in_flight_max=self._limits.in_flight_max,
+        )
+
+    async def _poll(self, now: float) -> None:
+        """See which sources are ours and which have work; take over what is new to us."""
+        self._next_poll = now + self._limits.poll_seconds
+        snapshot = self._directory.now
+        owned_shards = self._leases.owned()
+        owned = {source_id: s for source_id, s in snapshot.sources.items() if s.shard in owned_shards}
+        self._lanes.keep_only(frozenset(owned))
+        self._active &= owned.keys()
+        fresh = [source for source_id, source in owned.items() if source_id not in self._lanes.sources]
+        if fresh:
+            await self._take_over(fresh)
+        for source_id, source in owned.items():
+            self._lanes.sources[source_id].bucket.set_pace(source.pace or self._limits.number_pace)
+        idle = [source_id for source_id in owned if source_id not in self._active]
+        if idle:
+            self._active |= set(await self._database.read(lambda tx: find_sources_with_work(tx, idle)))
+        if now >= self._next_forget:
+            self._next_forget = now + IDLE_FORGET_SECONDS
+            self._lanes.forget_idle(now)
+
+    async def _take_over(self, sources: list[Source]) -> None:
+        """Hold in doubt what a former owner left open, and go on from what it had started."""
+        epochs = {source.id: self._leases.epoch(source.shard) for source in sources}
+        taken = await take_over(
+            self._database,
+            self._directory.now,
+            self._ids,
+            epochs=epochs,
+            now_us=self._clock.now_us(),
+        )
+        now, now_us = self._clock.monotonic(), self._clock.now_us()
+        for source in sources:
+            lane = SourceLane(pace=source.pace or self._limits.number_pace, pair_pace=self._limits.pair_pace)
+            starts = taken.recent_starts.get(source.id, [])
+            lane.replay([(recipient, now - max(0, now_us - at_us) / 1_000_000) for recipient, at_us in starts])
+            self._lanes.sources[source.id] = lane
+        if taken.in_doubt:
+            self._log.warning("dispatch.attempts_in_doubt", attempts=taken.in_doubt, sources=len(sources))
+            self._on_told()
+
+    def _take_result(self, result: RoundResult) -> None:
+        now = self._clock.monotonic()
+        snapshot = self._directory.now
+        self._next_due_us = result.next_due_us
+        for claim in result.claims:
+            source = snapshot.sources[claim.candidate.source_id]
+            self._lanes.sources[source.id].start(claim.candidate.recipient, now)
+            task = asyncio.create_task(self._send(source, claim))
+            self._in_flight.add(task)
+            task.add_done_callback(self._in_flight.discard)
+        for lane in result.parked:
+            self._crowd[lane] = self._crowd.get(lane, 0) + 1
+        for lane in result.emptied:
+            self._crowd.pop(lane, None)
+        for candidate in result.ended:
+            self._release((candidate.source_id, candidate.recipient))
+        self._active -= result.short
+        for key, candidate in result.media_needed.items():
+            self._prepare_media(key, candidate)
+        if result.promoted or result.released:
+            self._next_poll = 0.0
+            self._wake.set()
+        if result.told:
+            self._on_told()
+        if result.refused or result.claims:
+            self._observer.round_done(starts=len(result.claims), in_flight=len(self._in_flight), refused=result.refused)
+
+    def _release(self, lane: LaneKey) -> None:
+        if lane in self._crowd:
+            self._released.add(lane)
+
+    def _prepare_media(self, key: MediaKey, candidate: Candidate) -> None:
+        source = self._directory.now.sources.get(key[1])
+        if source is not None:
+            self._media.prepare(source, candidate)
+
+    async def _send(self, source: Source, claim: Claim) -> None:
+        started = time.perf_counter()
+        end: Accepted | SendFailure
+        try:
+            end = await self._provider.send(_provider_source(source), self._request(claim))
+        except Exception as error:  # noqa: BLE001 - a defect must not lose track of an attempt that may have arrived
+            self._log.exception("dispatch.defect", message_id=claim.candidate.id)
+            end = SendFailure(
+                kind=SendFailureKind.IN_DOUBT,
+                reason=FailureReason.TECHNICAL_ERROR,
+                detail=f"defect: {type(error).__name__}",
+            )
+        self._observer.ended(
+            outcome="accepted" if isinstance(end, Accepted) else end.kind.value,
+            seconds=time.perf_counter() - started,
+        )
+        self._finished.append(self._settlement(claim, end))
+        self._wake.set()
+
+    def _request(self, claim: Claim) -> OutboundRequest:
+        candidate = claim.candidate
+        return OutboundRequest(
+            recipient=candidate.recipient,
+            recipient_type=RecipientType.GROUP if candidate.is_group else RecipientType.INDIVIDUAL,
+            content=decode_content(MessageKind(candidate.kind), candidate.content),
+            token=make_token(
+                self._token_key,
+                account_id=candidate.account_id,
+                message_id=candidate.id,
+                number=claim.number,
+            ),
+            context_provider_id=claim.context_wamid,
+            provider_media_id=claim.media.provider_media_id if claim.media else None,
+            media_kind=MediaKind(claim.media.kind) if claim.media else None,
+            filename=claim.media.filename if claim.media else None,
+        )
+
+    def _settlement(self, claim: Claim, end: Accepted | SendFailure) -> Settlement:
+        candidate = claim.candidate
+        lane = self._lanes.sources[candidate.source_id]
+        lane.finish(candidate.recipient)
+        now_us = self._clock.now_us()
+        decision = None
+        due_at_us = now_us
+        if isinstance(end, Accepted):
+            lane.accepted(candidate.recipient)
+        else:
+            decision = decide(
+                end,
+                attempt_number=claim.number,
+                failed_attempts=candidate.failed_attempts,
+                attempts_max=self._limits.attempts_max,
+                random=random.random(),  # noqa: S311 - jitter
+            )
+            if decision.silence is not None:
+                self._silence(lane, candidate.recipient, end, decision.silence)
+            if decision.state is MessageState.WAITING:
+                due_at_us += int(decision.wait_seconds * 1_000_000)
+            if decision.state is MessageState.QUEUED:
+                self._active.add(candidate.source_id)
+        self._release((candidate.source_id, candidate.recipient))
+        return Settlement(
+            candidate=candidate,
+            number=claim.number,
+            end=end,
+            decision=decision,
+            ended_at_us=now_us,
+            due_at_us=due_at_us,
+        )
+
+    def _silence(self, lane: SourceLane, recipient: str, failure: SendFailure, scope: ThrottleScope) -> None:
+        """Let a throttled scope rest: the whole source, or one pair."""
+        now = self._clock.monotonic()
+        chance = random.random()  # noqa: S311 - jitter
+        if scope is ThrottleScope.SOURCE:
+            if lane.bucket.silent_until <= now:
+                # Requests that were under way together are throttled together: that is one throttling, not many.
+                lane.throttled_in_a_row += 1
+            seconds = source_silence_seconds(
+                lane.throttled_in_a_row, retry_after_seconds=failure.retry_after_seconds, random=chance
+            )
+            lane.bucket.silence(now + seconds)
+            return
+        times = lane.throttled_pairs[recipient] = lane.throttled_pairs.get(recipient, 0) + 1
+        seconds = pair_silence_seconds(times, retry_after_seconds=failure.retry_after_seconds, random=chance)
+        lane.silence_pair(recipient, now + seconds, now)
+
+
+def _provider_source(source: Source) -> ProviderSource:
+    return ProviderSource(
+        source_id=source.id,
+        provider=source.provider,
+        phone_number_id=source.phone_number_id,
+        access_token=source.access_token,
+    )

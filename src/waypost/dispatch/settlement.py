@@ -1,0 +1,134 @@
+"""Writing how attempts ended: in sets, guarded by where each message stands by now."""
+
+from collections.abc import Mapping, Sequence
+
+from waypost.dispatch.round import Round, Settlement, news_of_failure
+from waypost.domain.message import MessageState
+from waypost.domain.status import Announced
+from waypost.outbox import News, Notice, in_doubt_notice
+from waypost.ports import Accepted
+from waypost.store.directory import bump_directory
+from waypost.store.settling import (
+    OUTCOME_ACCEPTED,
+    AttemptEnd,
+    UnsentChange,
+    bind_wamids,
+    change_unsent,
+    close_attempts,
+    find_other_wamids,
+    find_still_open,
+    pause_source,
+)
+from waypost.store.transaction import Tx
+
+
+def settle(tx: Tx, round_: Round, news: list[News]) -> None:
+    ends: list[AttemptEnd] = []
+    accepted: list[tuple[str, str]] = []
+    failed: list[Settlement] = []
+    repeated: dict[str, str] = {}
+    for settled in round_.settlements:
+        message_id, end = settled.candidate.id, settled.end
+        if isinstance(end, Accepted):
+            ends.append(
+                AttemptEnd(
+                    message_id=message_id,
+                    number=settled.number,
+                    ended_at_us=settled.ended_at_us,
+                    outcome=OUTCOME_ACCEPTED,
+                    http_status=end.http_status,
+                    wamid=end.wamid,
+                )
+            )
+            accepted.append((end.wamid, message_id))
+            if settled.number > 1:
+                repeated[message_id] = end.wamid
+        else:
+            ends.append(
+                AttemptEnd(
+                    message_id=message_id,
+                    number=settled.number,
+                    ended_at_us=settled.ended_at_us,
+                    outcome=end.kind.value,
+                    http_status=end.http_status,
+                    provider_code=end.provider_code,
+                    detail=end.detail,
+                )
+            )
+            failed.append(settled)
+    close_attempts(tx, ends)
+    if repeated:
+        _note_duplicates(tx, round_, repeated, news)
+    bind_wamids(tx, accepted)
+    if failed:
+        _settle_failed(tx, round_, failed, news)
+
+
+def _note_duplicates(tx: Tx, round_: Round, repeated: Mapping[str, str], news: list[News]) -> None:
+    """Tell of messages that upstream has now accepted twice: an earlier attempt, in doubt, had arrived after all."""
+    for message_id, wamid in find_other_wamids(tx, list(repeated)).items():
+        if wamid == repeated[message_id]:
+            continue
+        candidate = next(s.candidate for s in round_.settlements if s.candidate.id == message_id)
+        news.append(
+            Notice(
+                account_id=candidate.account_id,
+                source_id=candidate.source_id,
+                subject_id=message_id,
+                type="message.duplicate",
+                occurred_at_us=round_.now_us,
+                data={"first_message_id": wamid, "second_message_id": repeated[message_id]},
+            )
+        )
+
+
+def _settle_failed(tx: Tx, round_: Round, failed: Sequence[Settlement], news: list[News]) -> None:
+    still_open = find_still_open(tx, [(settled.candidate.id, settled.number) for settled in failed])
+    changes: list[UnsentChange] = []
+    for settled in failed:
+        candidate, decision, end = settled.candidate, settled.decision, settled.end
+        announced = still_open.get(candidate.id)
+        if announced is None or decision is None or isinstance(end, Accepted):
+            continue
+        has_failed = decision.state is MessageState.FAILED
+        if decision.reason is not None:
+            news.append(news_of_failure(candidate, decision.reason, settled.ended_at_us))
+        if decision.state is MessageState.IN_DOUBT:
+            news.append(
+                in_doubt_notice(
+                    account_id=candidate.account_id,
+                    source_id=candidate.source_id,
+                    message_id=candidate.id,
+                    occurred_at_us=round_.now_us,
+                )
+            )
+        if decision.pauses_source and pause_source(
+            tx, source_id=candidate.source_id, reason=end.detail, now_us=round_.now_us
+        ):
+            bump_directory(tx)
+            news.append(
+                Notice(
+                    account_id=candidate.account_id,
+                    source_id=candidate.source_id,
+                    subject_id=candidate.source_id,
+                    type="source.paused",
+                    occurred_at_us=round_.now_us,
+                    data={"reason": end.detail, "provider_code": end.provider_code},
+                )
+            )
+        changes.append(
+            UnsentChange(
+                message_id=candidate.id,
+                number=settled.number,
+                state=int(decision.state),
+                due_at_us=settled.due_at_us,
+                wait_reason=decision.wait_reason,
+                failed_attempts=decision.failed_attempts,
+                failure=decision.reason.value if decision.reason else None,
+                failure_code=end.provider_code if has_failed else None,
+                failure_detail=end.detail if has_failed else None,
+                ended_at_us=settled.ended_at_us if has_failed else None,
+                announced=announced | (int(Announced.FAILED) if has_failed else 0),
+            )
+        )
+    change_unsent(tx, changes)

@@ -1,0 +1,246 @@
+"""
+Finding messages that may go, and writing the intent to send them.
+
+What is read here is read in the transaction that writes the intent, so nothing can change between the verdict and the
+intent. Every statement is for the whole batch.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from waypost.store.statements import Dialect, InsertMany, Sql, UpdateMany
+from waypost.store.tables import ATTEMPTS, MESSAGES
+from waypost.store.transaction import Tx
+
+_CANDIDATE_COLUMNS: Final = (
+    "m.id, m.account_id, m.source_id, m.source_given, m.recipient, m.is_group, m.kind, m.priority, m.accepted_at_us, "
+    "m.expires_at_us, m.caller_data, m.content, m.context_id, m.media_key, m.at_most_once, m.attempt_number, "
+    "m.failed_attempts"
+)
+_CANDIDATES_OF_SOURCE = Sql(
+    f"SELECT {_CANDIDATE_COLUMNS} FROM messages m WHERE m.source_id = :source_id AND m.state = 30 "  # noqa: S608
+    "ORDER BY m.priority, m.id LIMIT :places FOR UPDATE SKIP LOCKED"
+)
+_CANDIDATES = Sql(
+    f"SELECT {_CANDIDATE_COLUMNS} FROM ROWS(:source_id text, :places integer) AS v "  # noqa: S608
+    f"CROSS JOIN LATERAL (SELECT * FROM messages c WHERE c.source_id = v.source_id AND c.state = 30 "
+    "ORDER BY c.priority, c.id LIMIT v.places FOR UPDATE SKIP LOCKED) AS m"
+)
+_WAITING_SOURCES = Sql(
+    "SELECT v.source_id FROM ROWS(:source_id text, :place integer) AS v "
+    "WHERE EXISTS (SELECT 1 FROM messages m WHERE m.source_id = v.source_id AND m.state = 20)"
+)
+_WAITING_HEADS = Sql(
+    """
+    SELECT m.source_id, m.recipient, m.priority, MIN(m.id)
+    FROM ROWS(:source_id text, :recipient text) AS v
+    JOIN messages m ON m.source_id = v.source_id AND m.recipient = v.recipient AND m.state = 20
+    GROUP BY m.source_id, m.recipient, m.priority
+    """
+)
+_LOCK_CONSENTS = Sql(
+    """
+    SELECT 1 FROM consents c JOIN ROWS(:account_id text, :recipient text) AS v
+      ON c.account_id = v.account_id AND c.recipient = v.recipient
+    FOR SHARE
+    """
+)
+_CONTEXT_WAMIDS = Sql(
+    "SELECT m.account_id, m.id, m.wamid FROM ROWS(:account_id text, :context_id text) AS v "
+    "JOIN messages m ON m.id = v.context_id AND m.account_id = v.account_id"
+)
+_PROMOTE = Sql(
+    "UPDATE messages SET state = 30, wait_reason = NULL WHERE id IN ("
+    "SELECT id FROM messages WHERE state IN (10, 20) AND due_at_us <= :now_us ORDER BY due_at_us LIMIT :places"
+    ") AND state IN (10, 20)"
+)
+_NEXT_DUE = Sql("SELECT MIN(due_at_us) FROM messages WHERE state IN (10, 20)")
+_PROMOTE_MEDIA = Sql(
+    "UPDATE messages SET state = 30, wait_reason = NULL "
+    "WHERE source_id = :source_id AND state = 20 AND wait_reason = 'media' AND media_key = :media_key"
+)
+_MEDIA_WAITING = Sql(
+    f"SELECT {_CANDIDATE_COLUMNS} FROM messages m "  # noqa: S608
+    "WHERE m.source_id = :source_id AND m.state = 20 AND m.wait_reason = 'media' AND m.media_key = :media_key "
+    "ORDER BY m.id FOR UPDATE"
+)
+_LANE_HEADS = Sql(
+    """
+    SELECT h.source_id, h.recipient, h.head, m.wait_reason
+    FROM (
+        SELECT v.source_id, v.recipient,
+            (SELECT w.id FROM messages w WHERE w.source_id = v.source_id AND w.recipient = v.recipient AND w.state = 20
+             ORDER BY w.priority, w.id LIMIT 1) AS head
+        FROM ROWS(:source_id text, :recipient text) AS v
+    ) AS h
+    JOIN messages m ON m.id = h.head
+    """
+)
+_SOURCES_WITH_WORK = Sql(
+    "SELECT v.source_id FROM ROWS(:source_id text, :place integer) AS v "
+    "WHERE EXISTS (SELECT 1 FROM messages m WHERE m.source_id = v.source_id AND m.state = 30)"
+)
+_RECENT_STARTS = Sql(
+    "SELECT m.recipient, a.started_at_us FROM attempts a JOIN messages m ON m.id = a.message_id "
+    "WHERE a.source_id = :source_id AND a.started_at_us > :since_us ORDER BY a.started_at_us LIMIT :places"
+)
+
+_INSERT_ATTEMPTS = InsertMany(
+    ATTEMPTS, ("message_id", "number", "account_id", "source_id", "node", "epoch", "started_at_us")
+)
+_START = UpdateMany(
+    MESSAGES,
+    ("attempt_number", "attempt_started_at_us"),
+    keys=("id",),
+    also="state = 40, wait_reason = NULL",
+)
+_PARK = UpdateMany(MESSAGES, ("due_at_us", "wait_reason"), keys=("id",), also="state = 20", only="state IN (20, 30)")
+_END = UpdateMany(MESSAGES, ("state", "failure", "ended_at_us", "announced"), keys=("id",))
+
+RECENT_STARTS_MAX: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A queued message, as far as sending it needs to know."""
+
+    id: str
+    account_id: str
+    source_id: str
+    source_given: str | None
+    recipient: str
+    is_group: int
+    kind: str
+    priority: int
+    accepted_at_us: int
+    expires_at_us: int | None
+    caller_data: str
+    content: str
+    context_id: str | None
+    media_key: str | None
+    at_most_once: int
+    attempt_number: int
+    failed_attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStart:
+    """The intent to send one message now."""
+
+    message_id: str
+    number: int
+    account_id: str
+    source_id: str
+    epoch: int
+
+
+LaneKey = tuple[str, str]
+"""(source id, recipient)."""
+
+
+def load_candidates(tx: Tx, places: Mapping[str, int]) -> list[Candidate]:
+    """
+    Return, per source, its first queued messages: high priority first, then oldest first.
+
+    ``places`` is how many of each source. On PostgreSQL one statement serves all sources; on SQLite a statement per
+    source costs no round trip. The rows stay locked until the transaction ends.
+    """
+    if tx.dialect is Dialect.SQLITE:
+        rows = [
+            row
+            for source_id, count in places.items()
+            for row in tx.rows(_CANDIDATES_OF_SOURCE, source_id=source_id, places=count)
+        ]
+    else:
+        rows = tx.rows(_CANDIDATES, source_id=list(places), places=list(places.values()))
+    return [Candidate(*row) for row in rows]
+
+
+def load_waiting_heads(tx: Tx, lanes: Iterable[LaneKey]) -> dict[tuple[str, str, int], str]:
+    """
+    Return the first waiting message of each lane that has any, by (source, recipient, priority).
+
+    Sources without a waiting message cost one probe each, whatever the number of their recipients.
+    """
+    by_source: dict[str, set[str]] = {}
+    for source_id, recipient in lanes:
+        by_source.setdefault(source_id, set()).add(recipient)
+    asked = list(by_source)
+    with_waiting = {row[0] for row in tx.rows(_WAITING_SOURCES, source_id=asked, place=list(range(len(asked))))}
+    keys = [(source_id, recipient) for source_id in with_waiting for recipient in by_source[source_id]]
+    if not keys:
+        return {}
+    rows = tx.rows(_WAITING_HEADS, source_id=[key[0] for key in keys], recipient=[key[1] for key in keys])
+    return {(source_id, recipient, priority): first for source_id, recipient, priority, first in rows}
+
+
+def lock_consents(tx: Tx, keys: Sequence[tuple[str, str]]) -> None:
+    """Hold the consents of these (account id, recipient) as they are until the intent is durable (POL-2)."""
+    if tx.dialect is Dialect.POSTGRESQL:
+        tx.rows(_LOCK_CONSENTS, account_id=[key[0] for key in keys], recipient=[key[1] for key in keys])
+
+
+def load_context_wamids(tx: Tx, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str | None]:
+    """Return the provider's ids of our own messages, by (account id, our id); None while upstream knows none."""
+    rows = tx.rows(_CONTEXT_WAMIDS, account_id=[key[0] for key in keys], context_id=[key[1] for key in keys])
+    return {(account_id, message_id): wamid for account_id, message_id, wamid in rows}
+
+
+def promote_due(tx: Tx, *, now_us: int, places: int) -> tuple[int, int | None]:
+    """Queue the waiting and scheduled messages that are due, oldest first; return how many, and when the next is."""
+    next_due = tx.one(_NEXT_DUE)
+    assert next_due is not None
+    if next_due[0] is None or next_due[0] > now_us:
+        return 0, next_due[0]
+    promoted = tx.run(_PROMOTE, now_us=now_us, places=places)
+    following = tx.one(_NEXT_DUE)
+    assert following is not None
+    return promoted, following[0]
+
+
+def promote_media(tx: Tx, *, source_id: str, media_key: str) -> int:
+    """Queue the messages that waited for this file; return how many."""
+    return tx.run(_PROMOTE_MEDIA, source_id=source_id, media_key=media_key)
+
+
+def load_media_waiting(tx: Tx, *, source_id: str, media_key: str) -> list[Candidate]:
+    """Return the messages that wait for this file."""
+    return [Candidate(*row) for row in tx.rows(_MEDIA_WAITING, source_id=source_id, media_key=media_key)]
+
+
+def find_lane_heads(tx: Tx, lanes: Sequence[LaneKey]) -> dict[LaneKey, tuple[str, str]]:
+    """Return the first waiting message of each lane that has any, and what it waits for."""
+    rows = tx.rows(_LANE_HEADS, source_id=[key[0] for key in lanes], recipient=[key[1] for key in lanes])
+    return {(source_id, recipient): (head, reason) for source_id, recipient, head, reason in rows}
+
+
+def find_sources_with_work(tx: Tx, source_ids: Sequence[str]) -> list[str]:
+    """Return those of the sources that have a queued message."""
+    rows = tx.rows(_SOURCES_WITH_WORK, source_id=list(source_ids), place=list(range(len(source_ids))))
+    return [row[0] for row in rows]
+
+
+def load_recent_starts(tx: Tx, *, source_id: str, since_us: int) -> list[tuple[str, int]]:
+    """Return (recipient, time) of the source's attempts since then, oldest first."""
+    rows = tx.rows(_RECENT_STARTS, source_id=source_id, since_us=since_us, places=RECENT_STARTS_MAX)
+    return [(recipient, started_at_us) for recipient, started_at_us in rows]
+
+
+def write_intents(tx: Tx, starts: Sequence[AttemptStart], *, node: str, now_us: int) -> None:
+    """Write the intent to send: a row per attempt, and the messages ``dispatching``."""
+    tx.write_many(
+        _INSERT_ATTEMPTS,
+        [(s.message_id, s.number, s.account_id, s.source_id, node, s.epoch, now_us) for s in starts],
+    )
+    tx.write_many(_START, [(s.number, now_us, s.message_id) for s in starts])
+
+
+def park_messages(tx: Tx, rows: Sequence[tuple[int, str, str]]) -> None:
+    """Let queued or waiting messages wait: (not before, why, message id)."""
+    tx.write_many(_PARK, rows)
+
+
+def end_messages(tx: Tx, rows: Sequence[tuple[int, str, int, int, str]]) -> None:
+    """Draw an end before anything was sent: (state, failure, time, announced, message id)."""
+    tx.write_many(_END, rows)
