@@ -205,68 +205,33 @@ class MessageState(IntEnum):
     UNKNOWN = 230
 
 
+_TAKEN: Final = frozenset({MessageState.SENT, MessageState.DELIVERED, MessageState.READ, MessageState.PLAYED})
+"""What upstream can say of a message that it took."""
+
+_LEARNT: Final = frozenset({MessageState.ACCEPTED, MessageState.FAILED}) | _TAKEN
+"""What can become known of an attempt whose end was lost, even after it was released and the message queued again."""
+
 MESSAGE_TRANSITIONS: Final[dict[MessageState, frozenset[MessageState]]] = {
-    state: frozenset(targets)
-    for state, targets in {
-        MessageState.SCHEDULED: {MessageState.QUEUED, MessageState.CANCELLED, MessageState.EXPIRED},
-        MessageState.WAITING: {
-            MessageState.QUEUED,
-            MessageState.CANCELLED,
-            MessageState.EXPIRED,
-            MessageState.FAILED,
-        },
-        MessageState.QUEUED: {
-            MessageState.WAITING,
-            MessageState.DISPATCHING,
-            MessageState.CANCELLED,
-            MessageState.EXPIRED,
-            MessageState.FAILED,
-        },
-        MessageState.DISPATCHING: {
-            MessageState.ACCEPTED,
-            MessageState.WAITING,
-            MessageState.QUEUED,
-            MessageState.IN_DOUBT,
-            MessageState.FAILED,
-            MessageState.EXPIRED,
-            MessageState.SENT,
-            MessageState.DELIVERED,
-            MessageState.READ,
-            MessageState.PLAYED,
-        },
-        MessageState.IN_DOUBT: {
-            MessageState.QUEUED,
-            MessageState.UNKNOWN,
-            MessageState.FAILED,
-            MessageState.ACCEPTED,
-            MessageState.SENT,
-            MessageState.DELIVERED,
-            MessageState.READ,
-            MessageState.PLAYED,
-        },
-        MessageState.ACCEPTED: {
-            MessageState.SENT,
-            MessageState.DELIVERED,
-            MessageState.READ,
-            MessageState.PLAYED,
-            MessageState.FAILED,
-        },
-        MessageState.SENT: {MessageState.DELIVERED, MessageState.READ, MessageState.PLAYED, MessageState.FAILED},
-        MessageState.DELIVERED: {MessageState.READ, MessageState.PLAYED},
-        MessageState.READ: {MessageState.PLAYED},
-        MessageState.PLAYED: set(),
-        MessageState.FAILED: {MessageState.SENT, MessageState.DELIVERED, MessageState.READ, MessageState.PLAYED},
-        MessageState.EXPIRED: {MessageState.SENT, MessageState.DELIVERED, MessageState.READ, MessageState.PLAYED},
-        MessageState.CANCELLED: set(),
-        MessageState.UNKNOWN: {
-            MessageState.ACCEPTED,
-            MessageState.SENT,
-            MessageState.DELIVERED,
-            MessageState.READ,
-            MessageState.PLAYED,
-            MessageState.FAILED,
-        },
-    }.items()
+    MessageState.SCHEDULED: frozenset({MessageState.QUEUED, MessageState.CANCELLED, MessageState.EXPIRED}),
+    MessageState.WAITING: frozenset({MessageState.QUEUED, MessageState.CANCELLED, MessageState.EXPIRED}) | _LEARNT,
+    MessageState.QUEUED: frozenset(
+        {MessageState.WAITING, MessageState.DISPATCHING, MessageState.CANCELLED, MessageState.EXPIRED}
+    )
+    | _LEARNT,
+    MessageState.DISPATCHING: frozenset(
+        {MessageState.WAITING, MessageState.QUEUED, MessageState.IN_DOUBT, MessageState.EXPIRED}
+    )
+    | _LEARNT,
+    MessageState.IN_DOUBT: frozenset({MessageState.QUEUED, MessageState.UNKNOWN}) | _LEARNT,
+    MessageState.ACCEPTED: frozenset({MessageState.FAILED}) | _TAKEN,
+    MessageState.SENT: frozenset({MessageState.DELIVERED, MessageState.READ, MessageState.PLAYED, MessageState.FAILED}),
+    MessageState.DELIVERED: frozenset({MessageState.READ, MessageState.PLAYED}),
+    MessageState.READ: frozenset({MessageState.PLAYED}),
+    MessageState.PLAYED: frozenset(),
+    MessageState.FAILED: _TAKEN,
+    MessageState.EXPIRED: frozenset({MessageState.FAILED}) | _TAKEN,
+    MessageState.CANCELLED: frozenset(),
+    MessageState.UNKNOWN: _LEARNT,
 }
 """Every change of state there is; a property test holds the code to it."""
 

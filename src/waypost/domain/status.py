@@ -52,7 +52,8 @@ class StatusFacts:
     """
     All that upstream has said about one message: the earliest time of each word, None if it was not said.
 
-    Of several ``failed`` facts the one with the least (time, provider code) stands, so that order cannot matter.
+    Of several ``failed`` facts the one with the least (time, provider code, reason, detail) stands, so that their order
+    cannot matter.
     """
 
     sent_at_us: int | None = None
@@ -66,46 +67,47 @@ class StatusFacts:
 
     def with_fact(self, fact: StatusFact) -> "StatusFacts":
         """Return the set with one more fact; the same object if it was known already."""
-        match fact.status:
-            case Status.FAILED:
-                known = self.failed_at_us
-                if known is not None and (known, self.failure_code or 0) <= (
-                    fact.occurred_at_us,
-                    fact.provider_code or 0,
-                ):
-                    return self
-                return replace(
-                    self,
-                    failed_at_us=fact.occurred_at_us,
-                    failure=fact.reason or FailureReason.PLATFORM_ERROR,
-                    failure_code=fact.provider_code,
-                    failure_detail=fact.detail,
-                )
-            case Status.SENT:
-                if self.sent_at_us is not None and self.sent_at_us <= fact.occurred_at_us:
-                    return self
-                return replace(self, sent_at_us=fact.occurred_at_us)
-            case Status.DELIVERED:
-                if self.delivered_at_us is not None and self.delivered_at_us <= fact.occurred_at_us:
-                    return self
-                return replace(self, delivered_at_us=fact.occurred_at_us)
-            case Status.READ:
-                if self.read_at_us is not None and self.read_at_us <= fact.occurred_at_us:
-                    return self
-                return replace(self, read_at_us=fact.occurred_at_us)
-            case Status.PLAYED:
-                if self.played_at_us is not None and self.played_at_us <= fact.occurred_at_us:
-                    return self
-                return replace(self, played_at_us=fact.occurred_at_us)
+        at_us = fact.occurred_at_us
+        if fact.status is Status.FAILED:
+            return self._with_failure(fact)
+        if fact.status is Status.SENT:
+            return replace(self, sent_at_us=at_us) if _is_earlier(at_us, self.sent_at_us) else self
+        if fact.status is Status.DELIVERED:
+            return replace(self, delivered_at_us=at_us) if _is_earlier(at_us, self.delivered_at_us) else self
+        if fact.status is Status.READ:
+            return replace(self, read_at_us=at_us) if _is_earlier(at_us, self.read_at_us) else self
+        return replace(self, played_at_us=at_us) if _is_earlier(at_us, self.played_at_us) else self
+
+    def _with_failure(self, fact: StatusFact) -> "StatusFacts":
+        reason = fact.reason or FailureReason.PLATFORM_ERROR
+        told = (fact.occurred_at_us, fact.provider_code or 0, reason, fact.detail or "")
+        if self.failed_at_us is not None and told >= (
+            self.failed_at_us,
+            self.failure_code or 0,
+            self.failure or FailureReason.PLATFORM_ERROR,
+            self.failure_detail or "",
+        ):
+            return self
+        return replace(
+            self,
+            failed_at_us=fact.occurred_at_us,
+            failure=reason,
+            failure_code=fact.provider_code,
+            failure_detail=fact.detail,
+        )
+
+
+def _is_earlier(at_us: int, known_at_us: int | None) -> bool:
+    return known_at_us is None or at_us < known_at_us
 
 
 def join_state(gateway_state: MessageState, facts: StatusFacts, *, is_accepted: bool) -> MessageState:
     """
     Return the state that follows from the facts and from where the gateway's own work stood.
 
-    Proof of delivery beats everything; upstream's ``failed`` beats all below delivery; ``sent`` or a provider id lifts
-    an attempt in doubt and any end the gateway had drawn by itself. A cancelled message was never handed upstream, so
-    it stays cancelled.
+    Proof of delivery beats everything; upstream's ``failed`` beats all below delivery; ``sent`` lifts an attempt in
+    doubt and any end the gateway had drawn by itself; a provider id alone lifts all but failed and expired. A cancelled
+    message was never handed upstream, so it stays cancelled.
     """
     if gateway_state is MessageState.CANCELLED:
         return gateway_state
@@ -146,8 +148,9 @@ def statuses_to_announce(announced: Announced, facts: StatusFacts) -> tuple[tupl
         if time_us is not None and not announced & flag and not is_late:
             told.append(status)
             announced |= flag
-    delivered = Announced.DELIVERED | Announced.READ
-    if facts.failed_at_us is not None and not announced & (Announced.FAILED | delivered):
+    # Upstream may report only ``played`` of a voice note: that proves delivery, though it is no word of the contract.
+    is_proven = announced & (Announced.DELIVERED | Announced.READ) or facts.played_at_us is not None
+    if facts.failed_at_us is not None and not is_proven and not announced & Announced.FAILED:
         told.append(Status.FAILED)
         announced |= Announced.FAILED
     return tuple(told), announced

@@ -66,10 +66,6 @@ class Bucket:
         """Count one start at ``now``; the caller has asked ``available`` or ``next_start`` before."""
         self.theoretical_at = max(self.theoretical_at, now) + self._interval
 
-    def give_back(self) -> None:
-        """Take back one start that was counted but did not happen."""
-        self.theoretical_at -= self._interval
-
     def silence(self, until: float) -> None:
         """Allow no start before ``until``; an earlier silence that lasts longer stays."""
         self.silent_until = max(self.silent_until, until)
