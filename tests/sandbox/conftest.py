@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -115,7 +116,7 @@ class World:
         form = aiohttp.FormData()
         for field, value in {"messaging_product": "whatsapp", "type": mime_type, **fields}.items():
             form.add_field(field, value)
-        form.add_field("file", data, filename=name, content_type=mime_type)
+        form.add_field("file", io.BytesIO(data), filename=name, content_type=mime_type)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with self.http.post(f"{self.url}/v23.0/{NUMBER_ID}/media", data=form, headers=headers) as response:
             return response.status, await response.json()

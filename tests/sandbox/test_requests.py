@@ -1,0 +1,224 @@
+"""What POST /messages refuses, and with which error."""
+
+from typing import Any
+
+import pytest
+
+from .conftest import NUMBER, NUMBER_ID, PHONE, TOKEN, WABA, World, text
+
+BUTTON = {"type": "reply", "reply": {"id": "1", "title": "Yes"}}
+
+
+def interactive(**changes: Any) -> dict[str, Any]:
+    whole = {"type": "button", "body": {"text": "Choose"}, "action": {"buttons": [BUTTON]}, **changes}
+    return {"type": "interactive", "interactive": whole}
+
+
+def a_list(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return interactive(type="list", action={"button": "Open", "sections": [{"title": "One", "rows": rows}]})
+
+
+REFUSED = {
+    "no product": ({"messaging_product": None}, 100),
+    "no recipient": ({"to": None}, 100),
+    "recipient is not text": ({"to": 12025550143}, 100),
+    "recipient is no number": ({"to": "+12"}, 131009),
+    "recipient is the sender": ({"to": f"+{NUMBER}"}, 131021),
+    "unknown recipient type": ({"recipient_type": "crowd"}, 100),
+    "a group nobody made": ({"recipient_type": "group", "to": "Z3JvdXA="}, 131041),
+    "unknown type": ({"type": "hologram"}, 100),
+    "type without its object": ({"type": "image"}, 131008),
+    "text without body": ({"text": {}}, 131008),
+    "text of spaces": ({"text": {"body": "  "}}, 131008),
+    "text that is a number": ({"text": {"body": 5}}, 100),
+    "text too long": (text("x" * 4097), 100),
+    "opaque data too long": ({"biz_opaque_callback_data": "x" * 513}, 131009),
+    "context without id": ({"context": {}}, 131008),
+    "image without id or link": ({"type": "image", "image": {}}, 131008),
+    "image with id and link": ({"type": "image", "image": {"id": "1", "link": "http://127.0.0.1/a"}}, 131009),
+    "image with a strange id": ({"type": "image", "image": {"id": "abc"}}, 131009),
+    "image nobody uploaded": ({"type": "image", "image": {"id": "1234567890123456"}}, 131009),
+    "link that is no URL": ({"type": "image", "image": {"link": "ftp://127.0.0.1/a"}}, 100),
+    "caption too long": ({"type": "image", "image": {"link": "http://127.0.0.1/a", "caption": "x" * 1025}}, 131009),
+    "caption on audio": ({"type": "audio", "audio": {"link": "http://127.0.0.1/a", "caption": "x"}}, 100),
+    "location without longitude": ({"type": "location", "location": {"latitude": "1"}}, 131008),
+    "location beyond the pole": ({"type": "location", "location": {"latitude": 91, "longitude": 0}}, 131009),
+    "location in words": ({"type": "location", "location": {"latitude": "north", "longitude": 0}}, 131009),
+    "no contacts": ({"type": "contacts", "contacts": []}, 131009),
+    "contact without name": ({"type": "contacts", "contacts": [{"phones": []}]}, 131008),
+    "reaction without target": ({"type": "reaction", "reaction": {"emoji": "👍"}}, 131008),
+    "reaction with words": ({"type": "reaction", "reaction": {"message_id": "wamid.x", "emoji": "ok"}}, 131009),
+    "four buttons": (interactive(action={"buttons": [BUTTON] * 4}), 131009),
+    "two equal buttons": (interactive(action={"buttons": [BUTTON] * 2}), 131009),
+    "long button": (
+        interactive(action={"buttons": [{"type": "reply", "reply": {"id": "1", "title": "x" * 21}}]}),
+        131009,
+    ),
+    "buttons without body": (interactive(body=None), 131008),
+    "eleven rows": (a_list([{"id": str(i), "title": "row"} for i in range(11)]), 131009),
+    "equal rows": (a_list([{"id": "1", "title": "row"}] * 2), 131009),
+    "unknown interactive": (interactive(type="puzzle"), 100),
+    "cta without URL": (
+        interactive(type="cta_url", action={"name": "cta_url", "parameters": {"display_text": "Go", "url": "x"}}),
+        131009,
+    ),
+    "flow without cta": (
+        interactive(type="flow", action={"name": "flow", "parameters": {"flow_message_version": "3", "flow_id": "1"}}),
+        131008,
+    ),
+    "one card": (interactive(type="carousel", action={"cards": [{"type": "cta_url", "action": {}}]}), 131009),
+    "template nobody made": (
+        {"type": "template", "template": {"name": "ghost", "language": {"code": "en_US"}}},
+        132001,
+    ),
+    "template without language": ({"type": "template", "template": {"name": "ghost"}}, 131008),
+    "pin outside of a group": ({"type": "pin", "pin": {"type": "pin", "message_id": "wamid.x"}}, 131009),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_a_bad_message_is_refused_with_the_code_that_names_its_fault(world: World, case: str) -> None:
+    changes, code = REFUSED[case]
+    message = {"messaging_product": "whatsapp", "to": f"+{PHONE}", **text(), **changes}
+
+    body = {name: value for name, value in message.items() if value is not None}
+    _, answer = await world.call("POST", f"/v23.0/{NUMBER_ID}/messages", body)
+
+    error = answer["error"]
+    assert error["code"] == code
+    assert error["message"].startswith(f"(#{code}) ")
+    assert error["type"] == "OAuthException"
+    assert error["fbtrace_id"].startswith("A")
+    assert error["error_data"]["messaging_product"] == "whatsapp"
+
+
+ACCEPTED: dict[str, dict[str, Any]] = {
+    "location": {"type": "location", "location": {"latitude": "52.5", "longitude": "13.4", "name": "There"}},
+    "contacts": {"type": "contacts", "contacts": [{"name": {"formatted_name": "A Person", "first_name": "A"}}]},
+    "buttons": interactive(),
+    "list": a_list([{"id": "1", "title": "row", "description": "words"}]),
+    "cta": interactive(
+        type="cta_url",
+        action={"name": "cta_url", "parameters": {"display_text": "Go", "url": "https://shop.invalid/"}},
+    ),
+    "location request": interactive(type="location_request_message", action={"name": "send_location"}),
+    "reply": {**text(), "context": {"message_id": "wamid.x"}},
+    "text without type": {"type": None, "text": {"body": "hi"}},
+}
+
+
+@pytest.mark.parametrize("case", ACCEPTED)
+async def test_every_kind_of_message_is_accepted_and_delivered(open_world: World, case: str) -> None:
+    body = {name: value for name, value in {**text(), **ACCEPTED[case]}.items() if value is not None}
+    message = {"messaging_product": "whatsapp", "to": f"+{PHONE}", **body}
+
+    status, answer = await open_world.call("POST", f"/{NUMBER_ID}/messages", message)
+
+    assert status == 200, answer
+    assert answer["contacts"] == [{"input": f"+{PHONE}", "wa_id": PHONE}]
+    wamid = answer["messages"][0]["id"]
+    await open_world.receiver.until(lambda: "read" in open_world.receiver.words(wamid))
+
+
+@pytest.mark.parametrize("version", ["/v23.0", "/v19.0", ""])
+async def test_any_version_or_none_may_be_asked(open_world: World, version: str) -> None:
+    message = {"messaging_product": "whatsapp", "to": f"+{PHONE}", **text()}
+
+    status, _ = await open_world.call("POST", f"{version}/{NUMBER_ID}/messages", message)
+
+    assert status == 200
+
+
+@pytest.mark.parametrize("token", [None, "another-token"])
+async def test_a_missing_or_unknown_token_is_refused_with_190(world: World, token: str | None) -> None:
+    status, answer = await world.call("POST", f"/v23.0/{NUMBER_ID}/messages", text(), token=token)
+
+    assert status == 401
+    assert answer["error"]["code"] == 190
+
+
+async def test_an_expired_token_is_refused_until_it_is_good_again(world: World) -> None:
+    await world.call("PUT", f"/sandbox/tokens/{TOKEN}", {"expired": True})
+
+    status, answer = await world.send()
+    assert (status, answer["error"]["code"], answer["error"]["error_subcode"]) == (401, 190, 463)
+
+    await world.call("PUT", f"/sandbox/tokens/{TOKEN}", {"expired": False})
+    status, _ = await world.send()
+    assert status == 200
+
+
+async def test_an_unknown_number_is_no_object(world: World) -> None:
+    status, answer = await world.call("POST", "/v23.0/999/messages", {"messaging_product": "whatsapp", **text()})
+
+    assert status == 400
+    assert (answer["error"]["code"], answer["error"]["error_subcode"]) == (100, 33)
+
+
+async def test_a_token_does_not_see_the_numbers_of_another_account(world: World) -> None:
+    other = {"display_phone_number": "12025550101", "waba_id": "999000", "access_token": "other"}
+    await world.call("PUT", "/sandbox/numbers/110000000000002", other)
+
+    _, answer = await world.call("POST", f"/v23.0/{NUMBER_ID}/messages", text(), token="other")
+
+    assert answer["error"]["error_subcode"] == 33
+
+
+async def test_a_number_that_is_not_registered_cannot_send(world: World) -> None:
+    await world.call("POST", f"/v23.0/{NUMBER_ID}/deregister", {})
+    _, answer = await world.send()
+    assert answer["error"]["code"] == 133010
+
+    await world.call("POST", f"/v23.0/{NUMBER_ID}/register", {"messaging_product": "whatsapp", "pin": "123456"})
+    status, _ = await world.send()
+    assert status == 200
+
+
+async def test_a_body_that_is_not_json_is_refused(world: World) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with world.http.post(f"{world.url}/{NUMBER_ID}/messages", data=b"{", headers=headers) as response:
+        answer = await response.json()
+
+    assert response.status == 400
+    assert answer["error"]["code"] == 100
+
+
+async def test_marking_read_shows_on_the_phone_and_marks_what_came_before(world: World) -> None:
+    first = await world.phone_writes(text("one"))
+    second = await world.phone_writes(text("two"))
+    body = {"messaging_product": "whatsapp", "status": "read", "message_id": second["wamid"]}
+
+    status, answer = await world.call(
+        "POST", f"/v23.0/{NUMBER_ID}/messages", {**body, "typing_indicator": {"type": "text"}}
+    )
+
+    assert (status, answer) == (200, {"success": True})
+    thread = await world.phone_messages("?direction=sent")
+    assert [message["wamid"] for message in thread] == [first["wamid"], second["wamid"]]
+    assert all(message["ticks"]["read"] for message in thread)
+    assert thread[1]["typing"]
+
+
+async def test_marking_an_unknown_message_read_is_refused(world: World) -> None:
+    body = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.x"}
+
+    status, answer = await world.call("POST", f"/v23.0/{NUMBER_ID}/messages", body)
+
+    assert (status, answer["error"]["code"]) == (400, 131009)
+
+
+async def test_a_wamid_has_the_form_seen_in_the_wild(open_world: World) -> None:
+    wamid = await open_world.send_wamid()
+
+    import base64
+
+    raw = base64.b64decode(wamid.removeprefix("wamid."))
+    assert raw[:2] == b"\x1c\x18"
+    assert raw[3 : 3 + raw[2]] == PHONE.encode()
+    assert raw[3 + raw[2] :].startswith(b"\x15\x02\x00\x11\x18")
+
+
+async def test_the_account_is_the_one_registered(world: World) -> None:
+    _, answer = await world.call("GET", f"/v23.0/{WABA}")
+
+    assert answer["id"] == WABA
