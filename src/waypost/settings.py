@@ -161,14 +161,20 @@ class DispatchSettings(_Group):
     )
     cohort_size_min: Count = Field(20, description="Least size of a cohort that counts as evidence.")
     sweep_seconds: Seconds = Field(5.0, description="Time between looks at attempts in doubt, in seconds.")
+    doubt_seconds_max: Seconds = Field(
+        _DAY_SECONDS, description="An attempt in doubt for this long ends as of unknown outcome, in seconds."
+    )
+    http_client: Literal["pyreqwest", "aiohttp"] = Field(
+        "pyreqwest", description="HTTP client towards the provider; `aiohttp` is slower and stands in for it."
+    )
 
 
 class ReceiveSettings(_Group):
     """What the provider reports."""
 
     heartbeat_seconds: Seconds = Field(5.0, description="Time between marks that our ingress is up, in seconds.")
-    parked_hours: Annotated[float, Field(gt=0, le=720)] = Field(
-        24.0, description="How long a status that matches no message is kept for a late match, in hours."
+    parked_hours: Annotated[float, Field(gt=0, le=2160)] = Field(
+        336.0, description="How long a status that matches no message is kept for a late match, in hours."
     )
 
 
@@ -241,8 +247,9 @@ class HttpSettings(_Group):
     first_byte_seconds: Seconds = Field(10.0, description="Time from connecting to the first byte, in seconds.")
     keep_alive_seconds: Seconds = Field(15.0, description="Time a connection may rest between requests, in seconds.")
     body_bytes_per_second_min: Annotated[int, Field(ge=0)] = Field(
-        1 * _KB, description="Least average rate of a body after its first 10 s, in bytes per second."
+        1 * _KB, description="Least rate of a body in each window, in bytes per second."
     )
+    body_window_seconds: Seconds = Field(10.0, description="Length of such a window, in seconds.")
     write_stall_seconds: Seconds = Field(30.0, description="Time a client may leave an answer unread, in seconds.")
     backlog: Count = Field(2048, description="Connections the system may hold before we take them.")
 
@@ -313,6 +320,13 @@ class Settings(BaseSettings):
         # v25.0: released 18 Feb 2026, expires 29 Jul 2028 (Graph API changelog, read Nov 2026).
         "https://graph.facebook.com/v25.0",
         description="Base URL of the provider's Graph API, version included.",
+    )
+    app_secret: SecretStr | None = Field(
+        None,
+        description="Secret of an app that serves many sources: checks webhooks posted to `/webhooks/cloud_api/app`.",
+    )
+    app_verify_token: SecretStr | None = Field(
+        None, description="Token that the provider presents when that webhook is set up."
     )
     sandbox_url: WebUrl | None = Field(None, description="Base URL of a sandbox; unset means the one in this process.")
     allowed_networks: Networks = Field(

@@ -13,7 +13,7 @@ from typing import Final
 from waypost.domain.consent import NO_CONSENT
 from waypost.domain.errors import FailureReason, PolicyRefusal
 from waypost.domain.message import MessageDraft, MessageState, RecipientType
-from waypost.domain.policy import PolicyFacts, judge
+from waypost.domain.policy import PolicyFacts, SourcePolicy, judge
 from waypost.ports import Clock, IdFactory
 from waypost.store.acceptance import (
     RecipientFacts,
@@ -114,7 +114,7 @@ class Acceptor:
             source = snapshot.sources.get(given)
             if source is not None and source.account_id == account.id:
                 return source
-            if account.source_policy == "strict":
+            if account.source_policy is SourcePolicy.STRICT:
                 return None
         return snapshot.default_sources.get(account.id)
 

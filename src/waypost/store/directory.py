@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import orjson
 
+from waypost.domain.policy import SourcePolicy
 from waypost.domain.throttle import Pace
 from waypost.store.engine import Database, StoreUnavailableError
 from waypost.store.sealing import Sealer
@@ -57,7 +58,7 @@ class Account:
     implicit_optin: bool
     linktrack: bool
     at_most_once: bool
-    source_policy: str
+    source_policy: SourcePolicy
     stop_words: tuple[str, ...]
     requests_per_second_max: float | None
     queued_messages_max: int | None
@@ -269,7 +270,7 @@ def _account(row: tuple[Any, ...]) -> Account:
         implicit_optin=bool(row[3]),
         linktrack=bool(row[4]),
         at_most_once=bool(row[5]),
-        source_policy=row[6],
+        source_policy=SourcePolicy(row[6]),
         stop_words=tuple(orjson.loads(row[7])),
         requests_per_second_max=row[8],
         queued_messages_max=row[9],

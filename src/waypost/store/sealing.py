@@ -7,7 +7,6 @@ place the value belongs to, so a value copied into another row does not open.
 
 import hashlib
 import os
-from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -52,17 +51,3 @@ class Sealer:
 
 def _key_id(key: bytes) -> bytes:
     return hashlib.sha256(b"waypost key id" + key).digest()[:_KEY_ID_BYTES]
-
-
-def load_or_create_master_key(path: Path) -> bytes:
-    """Read the key file, or make one with mode 0600; a second call returns the same key."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return bytes.fromhex(path.read_text(encoding="ascii").strip())
-    key = os.urandom(KEY_BYTES)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(key.hex() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    return key

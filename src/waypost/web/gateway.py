@@ -1,0 +1,66 @@
+"""The one ASGI application of the gateway: which part answers which path."""
+
+from waypost.contract.replies import three_key
+from waypost.observe import get_logger
+from waypost.web.exchange import AsgiApp, Receive, Scope, Send, answer, answer_reply
+from waypost.web.operations import PATHS as OPERATIONS_PATHS
+
+WEBHOOK_PREFIX = "/webhooks/cloud_api/"
+_SECURITY = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
+class GatewayApp:
+    """
+    Hands a request to the contract's API, the provider's webhooks, the manage API or operations.
+
+    A part that is None is not served by this process (its role is not among the roles, or it has a port of its own).
+    """
+
+    def __init__(
+        self,
+        *,
+        api: AsgiApp | None,
+        receiver: AsgiApp | None,
+        manage: AsgiApp | None,
+        operations: AsgiApp | None,
+    ) -> None:
+        self._api = api
+        self._receiver = receiver
+        self._manage = manage
+        self._operations = operations
+        self._log = get_logger("web")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        app = self._part_of(scope["path"])
+        if app is None:
+            await answer_reply(send, three_key(404))
+            return
+        started = False
+
+        async def noting_start(message: dict[str, object]) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await app(scope, receive, noting_start)  # type: ignore[arg-type]
+        except Exception:
+            # The last resort: a defect is logged once, with its trace, and the caller gets no detail.
+            self._log.exception("web.defect", path_part=scope["path"].split("/")[1:3], method=scope["method"])
+            if started:
+                raise
+            await answer(send, 500, b'{"error":"Internal Server Error","message":"Internal error","status":500}')
+
+    def _part_of(self, path: str) -> AsgiApp | None:
+        if path.startswith(("/api/", "//api/")):
+            return self._api
+        if path.startswith(WEBHOOK_PREFIX):
+            return self._receiver
+        if path.rstrip("/") in OPERATIONS_PATHS:
+            return self._operations
+        return self._manage
