@@ -11,7 +11,7 @@ from pydantic_core import PydanticUndefined
 
 PREFIX = "WAYPOST_"
 # Names of ours in the environment that the command line's own client reads; they are no settings of the gateway.
-CLIENT_NAMES = frozenset({"WAYPOST_URL", "WAYPOST_API_KEY"})
+CLIENT_NAMES = frozenset({"WAYPOST_URL", "WAYPOST_API_KEY", "WAYPOST_SOURCE_ACCESS_TOKEN", "WAYPOST_SOURCE_APP_SECRET"})
 _SECRET_NAMES = frozenset({"WAYPOST_DATABASE_URL"})
 
 

@@ -160,8 +160,8 @@ class Authenticator:
         self._directory = directory
         self._clock = clock
         self._snapshot: Snapshot | None = None
-        self._keys: dict[str, _KnownKey] = {}
-        self._used: dict[tuple[str, str], int] = {}
+        self._keys: dict[bytes, _KnownKey] = {}
+        self._used: dict[bytes, Principal] = {}
         self._failures = _FailureCounts(failures_per_minute_max)
 
     def authenticate(self, authorization_header: bytes | None) -> Principal | None:
@@ -176,15 +176,14 @@ class Authenticator:
         if snapshot is not self._snapshot:
             self._learn(snapshot)
         token = authorization_header[7:]
-        known = self._keys.get(token[3:-KEY_TAIL_CHARACTERS].decode("latin-1"))
+        key_id = token[3:-KEY_TAIL_CHARACTERS]
+        known = self._keys.get(key_id)
         if known is None or not compare_digest(hashlib.sha256(token).hexdigest(), known.secret_hash):
             return None
-        now_us = self._clock.now_us()
-        if known.expires_at_us is not None and known.expires_at_us <= now_us:
+        if known.expires_at_us is not None and known.expires_at_us <= self._clock.now_us():
             return None
-        principal = known.principal
-        self._used[principal.account_id, principal.key_id] = now_us
-        return principal
+        self._used[key_id] = known.principal
+        return known.principal
 
     def note_failure(self, authorization_header: bytes | None, *, address: str) -> int | None:
         """
@@ -201,13 +200,14 @@ class Authenticator:
         return wait
 
     def take_uses(self) -> dict[tuple[str, str], int]:
-        """Return when each key was last used since the last call: (account id, key id) to time."""
+        """Return the keys used since the last call, (account id, key id), each with the time of this call."""
         used, self._used = self._used, {}
-        return used
+        now_us = self._clock.now_us()
+        return {(principal.account_id, principal.key_id): now_us for principal in used.values()}
 
     def _learn(self, snapshot: Snapshot) -> None:
         self._keys = {
-            key.id: _KnownKey(
+            key.id.encode(): _KnownKey(
                 principal=Principal(
                     account_id=key.account_id,
                     key_id=key.id,

@@ -1,0 +1,5 @@
+"""``python -m waypost.cli``."""
+
+from waypost.cli import main
+
+main()
