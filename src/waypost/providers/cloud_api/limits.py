@@ -12,9 +12,6 @@ CALLBACK_DATA_CHARACTERS_MAX: Final = 512
 WEBHOOK_BODY_BYTES_MAX: Final = 4_000_000
 """The provider promises at most 3 MB (webhooks overview, Sep 2026); the rest is room for its mistakes."""
 
-WEBHOOK_UPDATES_MAX: Final = 10_000
-"""One POST holds up to 1000 updates (Graph webhooks, getting started, 2025); what is beyond this bound is parked."""
-
 UPLOADED_MEDIA_SECONDS: Final = 30 * 24 * 3600
 """Life of the id of a file we uploaded (media page, Sep 2026)."""
 

@@ -1,0 +1,249 @@
+"""
+The provider's webhooks, read element by element (webhooks reference, Sep 2026).
+
+Every entry, change, message and status is read by itself, so that one that makes no sense costs only itself.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import orjson
+
+from waypost.domain.address import digits_of
+from waypost.domain.errors import FailureReason
+from waypost.domain.inbound import InboundContext, InboundKind, InboundMessage
+from waypost.domain.status import Status, StatusFact
+from waypost.domain.update import InboundUpdate, OtherUpdate, ParkedUpdate, StatusUpdate, Update
+from waypost.providers.cloud_api.errors import read_error
+from waypost.providers.cloud_api.limits import IDENTIFIER_CHARACTERS_MAX, TIMESTAMP_SECONDS_MAX
+
+JsonObject = dict[str, Any]
+
+NOT_JSON: Final = "not_json"
+MALFORMED: Final = "malformed"
+
+_OBJECT: Final = "whatsapp_business_account"
+_STATUSES: Final = {status.value: status for status in Status}
+_KINDS: Final = {kind.value: kind for kind in InboundKind if kind is not InboundKind.UNKNOWN}
+_FIELD_CHARACTERS_MAX: Final = 64
+
+
+def read_updates(body: bytes) -> list[Update]:
+    """
+    Return all that a webhook says, in its order.
+
+    Never raises: a body that is no JSON gives one ``ParkedUpdate``, an element that cannot be read gives one in its
+    place, and what is unknown gives ``OtherUpdate``.
+    """
+    document = _decode(body)
+    if type(document) is not dict:
+        return [ParkedUpdate(reason=NOT_JSON)]
+    if document.get("object") != _OBJECT:
+        return [OtherUpdate(field="object")]
+    updates: list[Update] = []
+    for entry in _elements(document, "entry", updates):
+        for change in _elements(entry, "changes", updates):
+            field, value = change.get("field"), change.get("value")
+            if field != "messages":
+                updates.append(OtherUpdate(field=_label(field)))
+            elif type(value) is dict:
+                _read_value(value, updates)
+            else:
+                updates.append(ParkedUpdate(reason=MALFORMED))
+    return updates
+
+
+def _decode(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    # Half a surrogate pair or a byte that is no UTF-8, in one person's text, must not cost a thousand updates.
+    try:
+        loose = json.loads(body.decode("utf-8", "replace"))
+        text = json.dumps(loose, ensure_ascii=False).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return orjson.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _elements(owner: JsonObject, member: str, updates: list[Update]) -> Iterator[JsonObject]:
+    """Yield the objects of an array; whatever else stands there is parked."""
+    found = owner.get(member)
+    if type(found) is not list:
+        updates.append(ParkedUpdate(reason=MALFORMED))
+        return
+    for element in found:
+        if type(element) is dict:
+            yield element
+        else:
+            updates.append(ParkedUpdate(reason=MALFORMED))
+
+
+def _read_value(value: JsonObject, updates: list[Update]) -> None:
+    metadata = value.get("metadata")
+    number_id = _identifier(metadata.get("phone_number_id")) if type(metadata) is dict else None
+    if number_id is None or type(metadata) is not dict:
+        updates.append(ParkedUpdate(reason=MALFORMED))
+        return
+    if value.get("statuses") is not None:
+        updates += [_read_status(status, number_id) for status in _elements(value, "statuses", updates)]
+    if value.get("messages") is not None:
+        to_number = digits_of(_text(metadata, "display_phone_number"))
+        name_of = _profile_names(value.get("contacts"))
+        updates += [
+            _read_message(message, number_id, to_number=to_number, name_of=name_of)
+            for message in _elements(value, "messages", updates)
+        ]
+    if value.get("errors") is not None:
+        updates.append(OtherUpdate(field="errors"))
+
+
+def _read_status(item: JsonObject, number_id: str) -> Update:
+    get = item.get
+    wamid, word, occurred_at_us = _identifier(get("id")), get("status"), _time_us(get("timestamp"))
+    if wamid is None or occurred_at_us is None or type(word) is not str:
+        return ParkedUpdate(reason=MALFORMED)
+    status = _STATUSES.get(word)
+    if status is None:
+        return OtherUpdate(field="statuses")
+    token = get("biz_opaque_callback_data")
+    participant = None
+    if get("recipient_type") == "group":
+        participant = _identifier(get("recipient_participant_id")) or _identifier(get("recipient_participant_user_id"))
+    return StatusUpdate(
+        phone_number_id=number_id,
+        wamid=wamid,
+        fact=_failure(item, occurred_at_us) if status is Status.FAILED else StatusFact(
+            status=status, occurred_at_us=occurred_at_us
+        ),
+        token=token if type(token) is str else None,
+        recipient=_identifier(get("recipient_id")) or _identifier(get("recipient_user_id")),
+        participant=participant,
+        pricing=get("pricing"),
+    )  # fmt: skip
+
+
+def _failure(item: JsonObject, occurred_at_us: int) -> StatusFact:
+    errors = item.get("errors")
+    error = read_error(errors[0]) if type(errors) is list and errors else None
+    if error is None:
+        return StatusFact(
+            status=Status.FAILED, occurred_at_us=occurred_at_us, reason=FailureReason.PLATFORM_ERROR, detail=""
+        )
+    return StatusFact(
+        status=Status.FAILED,
+        occurred_at_us=occurred_at_us,
+        reason=error.meaning.reason,
+        provider_code=error.code,
+        detail=error.detail,
+    )
+
+
+def _read_message(
+    item: JsonObject, number_id: str, *, to_number: str, name_of: Callable[[str | None, str | None], str]
+) -> Update:
+    provider_id, word, occurred_at_us = _identifier(item.get("id")), item.get("type"), _time_us(item.get("timestamp"))
+    if provider_id is None or occurred_at_us is None or type(word) is not str:
+        return ParkedUpdate(reason=MALFORMED)
+    kind = _KINDS.get(word, InboundKind.UNKNOWN)
+    if type(item.get("errors")) is list and word not in item:
+        # A message whose content could not be carried, such as a file of more than 100 MB, is still a message.
+        kind = InboundKind.UNSUPPORTED
+    payload = _payload(item, kind, word)
+    if payload is None:
+        return ParkedUpdate(reason=MALFORMED)
+    number, user_id = _identifier(item.get("from")), _identifier(item.get("from_user_id"))
+    message = InboundMessage(
+        provider_id=provider_id,
+        from_number=number,
+        from_user_id=user_id,
+        to_number=to_number,
+        profile_name=name_of(number, user_id),
+        occurred_at_us=occurred_at_us,
+        kind=kind,
+        payload=payload,
+        context=_context(item, kind, payload),
+        has_referral=type(item.get("referral")) is dict,
+        group_id=_identifier(item.get("group_id")),
+    )
+    try:
+        # It must be possible to write down what was read: nesting has a limit there too.
+        orjson.dumps({"entry": [message]})
+    except orjson.JSONEncodeError:
+        return ParkedUpdate(reason=MALFORMED)
+    return InboundUpdate(phone_number_id=number_id, message=message)
+
+
+def _payload(item: JsonObject, kind: InboundKind, word: str) -> JsonObject | None:
+    """Return the provider's object for the kind; None if it is not what the kind promises."""
+    found = item.get(word)
+    if kind is InboundKind.CONTACTS:
+        return {"contacts": found} if type(found) is list else None
+    if kind in (InboundKind.UNSUPPORTED, InboundKind.UNKNOWN):
+        return {"type": word[:_FIELD_CHARACTERS_MAX], **(found if type(found) is dict else {})}
+    if type(found) is not dict:
+        return None
+    if kind.has_media:
+        # The ready download URL dies within minutes, and is nobody's but ours to use.
+        payload = {name: member for name, member in found.items() if name != "url"}
+        return payload if "id" not in payload or _identifier(payload["id"]) is not None else None
+    if kind is InboundKind.TEXT and type(found.get("body")) is not str:
+        return None
+    return found
+
+
+def _context(item: JsonObject, kind: InboundKind, payload: JsonObject) -> InboundContext | None:
+    """Return what the message answers: a reaction names it in itself."""
+    if kind is InboundKind.REACTION:
+        provider_id = _identifier(payload.get("message_id"))
+    else:
+        context = item.get("context")
+        provider_id = _identifier(context.get("id")) if type(context) is dict else None
+    return None if provider_id is None else InboundContext(provider_id=provider_id)
+
+
+def _profile_names(contacts: Any) -> Callable[[str | None, str | None], str]:
+    """Return the look-up of a profile name by number or user id; ``""`` where none is given."""
+    names: dict[str, str] = {}
+    for contact in contacts if type(contacts) is list else ():
+        if type(contact) is not dict or type(contact.get("profile")) is not dict:
+            continue
+        name = _text(contact["profile"], "name")
+        for member in ("wa_id", "user_id"):
+            key = contact.get(member)
+            if type(key) is str:
+                names[key] = name
+
+    def name_of(number: str | None, user_id: str | None) -> str:
+        return names.get(number or "") or names.get(user_id or "") or ""
+
+    return name_of
+
+
+def _time_us(found: Any) -> int | None:
+    """Return the microseconds of a timestamp: seconds as text, or as a number."""
+    if type(found) is str:
+        if not (found.isascii() and found.isdigit()) or len(found) > 11:
+            return None
+        found = int(found)
+    if type(found) is not int or not 0 < found <= TIMESTAMP_SECONDS_MAX:
+        return None
+    return found * 1_000_000
+
+
+def _identifier(found: Any) -> str | None:
+    """Return what can be an id: text within bounds, without control characters; None for anything else."""
+    if type(found) is str and 0 < len(found) <= IDENTIFIER_CHARACTERS_MAX and found.isprintable():
+        return found
+    return None
+
+
+def _text(owner: JsonObject, member: str) -> str:
+    found = owner.get(member)
+    return found if type(found) is str else ""
+
+
+def _label(field: Any) -> str:
+    return field[:_FIELD_CHARACTERS_MAX] if type(field) is str else ""
