@@ -1,7 +1,6 @@
 """What the sandbox accepted and when each request arrived, so that a checker can compare."""
 
 import asyncio
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,8 @@ class Accepted:
 
     `plan` lists the statuses to come in order; one with a leading minus happens without a webhook. `position` is
     the first of them that no webhook receiver has acknowledged. An empty plan means: not decided yet. Times are
-    microseconds since the epoch, 0 = has not happened.
+    microseconds since the epoch, 0 = has not happened. `body_sha256` is of the bytes as they came; `body` is the same
+    JSON, after a restart perhaps with other spaces.
     """
 
     sequence: int
@@ -30,6 +30,7 @@ class Accepted:
     type: str
     token: str | None
     body: bytes
+    body_sha256: str
     arrival_us: int
     arrival_monotonic_us: int
     plan: Plan
@@ -54,7 +55,7 @@ class Accepted:
             "biz_opaque_callback_data": self.token,
             "arrival_us": self.arrival_us,
             "arrival_monotonic_us": self.arrival_monotonic_us,
-            "body_sha256": hashlib.sha256(self.body).hexdigest(),
+            "body_sha256": self.body_sha256,
             "answered": self.answered,
             "sent_us": self.sent_us or None,
             "delivered_us": self.delivered_us or None,
@@ -123,7 +124,6 @@ class Ledger:
             kind = line.pop("kind")
             if kind == "accepted":
                 body = orjson.dumps(line.pop("body"))
-                line.pop("body_sha256")
                 plan = tuple(line.pop("plan"))
                 token = line.pop("biz_opaque_callback_data")
                 entry = Accepted(**line, token=token, body=body, plan=plan)
@@ -154,7 +154,7 @@ class Ledger:
                 "biz_opaque_callback_data": entry.token,
                 "arrival_us": entry.arrival_us,
                 "arrival_monotonic_us": entry.arrival_monotonic_us,
-                "body_sha256": hashlib.sha256(entry.body).hexdigest(),
+                "body_sha256": entry.body_sha256,
                 "plan": entry.plan,
                 "failed_code": entry.failed_code,
                 "by_user_id": entry.by_user_id,

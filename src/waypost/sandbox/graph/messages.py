@@ -1,6 +1,7 @@
 """POST /{phone_number_id}/messages: the hot path, plain ASGI in front of every framework."""
 
 import asyncio
+import hashlib
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -154,6 +155,7 @@ class MessagesEndpoint:
             type=kind,
             token=body.get("biz_opaque_callback_data"),
             body=raw,
+            body_sha256=hashlib.sha256(raw).hexdigest(),
             arrival_us=arrival.at_us,
             arrival_monotonic_us=arrival.at_monotonic_us,
             plan=plan,
