@@ -3,9 +3,9 @@
 from types import MappingProxyType
 from typing import Any, Final
 
-from waypost.contract.checks import is_blank, only_object, optional_text, required, required_id, required_text
+from waypost.contract.checks import as_text, is_blank, only_object, optional_text, required, required_text
 from waypost.contract.decoding import JsonObject
-from waypost.contract.errors import PARAMETER_MISSING, RefusedError, can_only_be, cannot_be_blank
+from waypost.contract.errors import PARAMETER_MISSING, RefusedError, can_only_be, cannot_be_blank, is_invalid
 from waypost.domain.message import Attachment, Media, MediaKind
 
 CAPTION_CHARACTERS_MAX: Final = 1024
@@ -53,8 +53,11 @@ def parse_media(entry: JsonObject) -> Media:
 
 def parse_file(element: JsonObject, *, id_member: str, url_member: str) -> Attachment:
     """Return a file given by id or by URL, without its kind; the id wins, neither is 8001."""
-    if not is_blank(element.get(id_member)):
-        return Attachment(media_id=required_id(element, id_member))
+    media_id = as_text(element.get(id_member))
+    if not is_blank(media_id):
+        if type(media_id) is not str:
+            raise RefusedError(is_invalid(id_member))
+        return Attachment(media_id=media_id)
     if not is_blank(element.get(url_member)):
         return Attachment(url=required_text(element, url_member))
     for member in (id_member, url_member):

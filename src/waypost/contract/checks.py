@@ -26,8 +26,6 @@ from waypost.domain.address import AddressFault, normalise_recipient
 INTEGER_MAX: Final = 2.0**63
 """JSON integers well beyond this arrive as floats and have lost digits."""
 
-_ABSENT: Final = object()
-
 
 def is_blank(value: Any) -> bool:
     """Say whether a value is null or a text without a visible character."""
@@ -56,11 +54,9 @@ def as_recipient(value: Any, errors: Mapping[AddressFault, ContractError]) -> st
 
 def required(holder: JsonObject, member: str) -> Any:
     """Return a value that must be there and be neither null nor blank, of whatever type."""
-    value = holder.get(member, _ABSENT)
-    if value is _ABSENT:
-        raise RefusedError(PARAMETER_MISSING)
+    value = holder.get(member)
     if is_blank(value):
-        raise RefusedError(cannot_be_blank(member))
+        raise RefusedError(cannot_be_blank(member) if member in holder else PARAMETER_MISSING)
     return value
 
 

@@ -18,7 +18,7 @@ def format_time(at_us: int, form: TimestampForm) -> str:
     seconds = at_us // 1_000_000
     if form is TimestampForm.UNIX:
         return str(seconds)
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(seconds, UTC).isoformat(" ")[:19]
 
 
 def format_date(at_us: int) -> str:
