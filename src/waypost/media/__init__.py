@@ -1,0 +1,1 @@
+"""Attachments: what their bytes are, and how they are fetched and supplied upstream."""
