@@ -12,7 +12,7 @@ DIRECT_MAX = 25
 ALLOWED = re.compile(
     r"Apache|BSD|MIT|MPL|PSF|Python Software Foundation|ISC|LGPL|Lesser|Unlicense|Zlib|0BSD", re.IGNORECASE
 )
-REFUSED = re.compile(r"A?GPL|Affero", re.IGNORECASE)
+REFUSED = re.compile(r"\bA?GPL|Affero", re.IGNORECASE)
 
 
 def read_lock(name: str) -> dict[str, list[str]]:
