@@ -53,7 +53,9 @@ class DispatchObserver(Protocol):
     """Told of rounds and ends; for metrics."""
 
     def ended(self, *, outcome: str, seconds: float) -> None: ...
-    def round_done(self, *, starts: int, in_flight: int, refused: Mapping[FailureReason, int]) -> None: ...
+    def round_done(
+        self, *, starts: int, settled: int, in_flight: int, refused: Mapping[FailureReason, int]
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +194,7 @@ class Dispatcher:
             self._released |= released
             self._next_poll = 0.0
             raise
-        self._take_result(result)
+        self._take_result(result, settled=len(settlements))
 
     def _build_round(self, settlements: list[Settlement], places: dict[str, int], released: set[LaneKey]) -> Round:
         now = self._clock.monotonic()
@@ -267,7 +269,7 @@ class Dispatcher:
             self._log.warning("dispatch.attempts_in_doubt", attempts=taken.in_doubt, sources=len(sources))
             self._on_told()
 
-    def _take_result(self, result: RoundResult) -> None:
+    def _take_result(self, result: RoundResult, *, settled: int) -> None:
         now = self._clock.monotonic()
         snapshot = self._directory.now
         self._next_due_us = result.next_due_us
@@ -291,8 +293,9 @@ class Dispatcher:
             self._wake.set()
         if result.told:
             self._on_told()
-        if result.refused or result.claims:
-            self._observer.round_done(starts=len(result.claims), in_flight=len(self._in_flight), refused=result.refused)
+        self._observer.round_done(
+            starts=len(result.claims), settled=settled, in_flight=len(self._in_flight), refused=result.refused
+        )
 
     def _release(self, lane: LaneKey) -> None:
         if lane in self._crowd:

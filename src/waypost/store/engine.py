@@ -71,9 +71,15 @@ class CommitObserver(Protocol):
     def committed(self, *, step: str, items: int, seconds: float) -> None:
         """One transaction is durable; ``step`` is the first kind of write in it."""
 
+    def failed(self, *, step: str, items: int, error: str) -> None:
+        """One transaction was not taken; its callers have been told."""
+
 
 class _NoObserver:
     def committed(self, *, step: str, items: int, seconds: float) -> None:
+        pass
+
+    def failed(self, *, step: str, items: int, error: str) -> None:
         pass
 
 
@@ -148,12 +154,24 @@ class _Writer:
                 connection = None
                 if error.is_conflict and tries_left:
                     continue
-                failure = StoreUnavailableError(f"the database did not take the write: {error}")
-                results = [failure] * len(batch)
+                self._fail(batch, error)
+                break
+            except Exception as error:  # noqa: BLE001 - the writer must outlive any defect, and its callers be told
+                if connection is not None:
+                    connection.close()
+                connection = None
+                self._fail(batch, error)
+                break
             self._answer(batch, results)
-            self._observer.committed(step=batch[0][0].name, items=len(batch), seconds=time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._observer.committed(step=batch[0][0].name, items=len(batch), seconds=seconds)
             break
         return connection
+
+    def _fail(self, batch: list[_Entry], error: Exception) -> None:
+        failure = StoreUnavailableError(f"the database did not take the write: {error}")
+        self._answer(batch, [failure] * len(batch))
+        self._observer.failed(step=batch[0][0].name, items=len(batch), error=str(error))
 
     def _answer(self, batch: list[_Entry], results: Sequence[Any]) -> None:
         assert self._loop is not None

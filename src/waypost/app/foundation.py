@@ -1,0 +1,75 @@
+"""What every role needs: database, directory, keys, blobs, clock, ids, metrics."""
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from waypost import __version__
+from waypost.app.observers import CommitMetrics
+from waypost.blobs import FileBlobs, open_blob_store
+from waypost.master_key import read_master_key
+from waypost.observe import Metrics
+from waypost.ports import BlobStore, Clock, IdFactory, SystemClock, UuidFactory
+from waypost.settings import Settings
+from waypost.store.connections import SqliteConnector, connector_for
+from waypost.store.directory import Directory
+from waypost.store.engine import Database, Lane
+from waypost.store.installation import load_token_key
+from waypost.store.migrate import migrate
+from waypost.store.sealing import Sealer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foundation:
+    """The ground of one process; ``node`` names it, anew at each start."""
+
+    settings: Settings
+    node: str
+    clock: Clock
+    ids: IdFactory
+    metrics: Metrics
+    sealer: Sealer
+    database: Database
+    directory: Directory
+    blobs: BlobStore
+    token_key: bytes
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether this process is alone on its database."""
+        return isinstance(self.database.connector, SqliteConnector)
+
+
+async def open_foundation(settings: Settings) -> Foundation:
+    """
+    Open and check everything; raises in words a person can act on, and leaves nothing half open.
+
+    Raises: SettingsError, UnsafeDatabaseError, SchemaTooNewError, SealBrokenError, OSError.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    sealer = Sealer([read_master_key(settings)])
+    migrate(settings.database_url)
+    metrics = Metrics(version=__version__)
+    database = Database(connector_for(settings.database_url), observer=CommitMetrics(metrics))
+    await database.start()
+    try:
+        directory = Directory(database, sealer)
+        await directory.refresh()
+        token_key = await database.write(lambda tx: load_token_key(tx, sealer), lane=Lane.MANAGE)
+    except BaseException:
+        await database.stop()
+        raise
+    return Foundation(
+        settings=settings,
+        node=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
+        clock=SystemClock(),
+        ids=UuidFactory(),
+        metrics=metrics,
+        sealer=sealer,
+        database=database,
+        directory=directory,
+        blobs=open_blobs(settings),
+        token_key=token_key,
+    )
