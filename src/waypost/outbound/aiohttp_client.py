@@ -202,8 +202,12 @@ async def _read_capped(response: aiohttp.ClientResponse, body_bytes_max: int) ->
         content += chunk
         if len(content) > body_bytes_max:
             response.close()
-            detail = f"status {response.status}, more than {body_bytes_max} bytes"
-            raise OutboundError(EndKind.BODY_TOO_LARGE, request_started=True, detail=detail)
+            raise OutboundError(
+                EndKind.BODY_TOO_LARGE,
+                request_started=True,
+                detail=f"status {response.status}, more than {body_bytes_max} bytes",
+                status=response.status,
+            )
     return bytes(content)
 
 

@@ -44,14 +44,16 @@ class OutboundError(Exception):
 
     `request_started` is False only when it is certain that no byte of the request left: the URL or address was refused,
     the name was not found, the connection or its TLS was not made, no connection came free. It is True whenever a byte
-    may have left. `detail` is for the operator's log; customers get `PUBLIC_UNREACHABLE`.
+    may have left. `detail` is for the operator's log; customers get `PUBLIC_UNREACHABLE`. `status` is the answer's with
+    BODY_TOO_LARGE, and None otherwise.
     """
 
-    def __init__(self, kind: EndKind, *, request_started: bool, detail: str) -> None:
+    def __init__(self, kind: EndKind, *, request_started: bool, detail: str, status: int | None = None) -> None:
         super().__init__(f"{kind.value}: {detail}")
         self.kind = kind
         self.request_started = request_started
         self.detail = detail
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

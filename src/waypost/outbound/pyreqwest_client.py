@@ -108,8 +108,12 @@ class PyreqwestClient:
             return HttpAnswer(response.status, _Headers(response), b"")
         if len(content) > body_bytes_max:
             await request.__aexit__(None, None, None)
-            detail = f"status {response.status}, more than {body_bytes_max} bytes"
-            raise OutboundError(EndKind.BODY_TOO_LARGE, request_started=True, detail=detail)
+            raise OutboundError(
+                EndKind.BODY_TOO_LARGE,
+                request_started=True,
+                detail=f"status {response.status}, more than {body_bytes_max} bytes",
+                status=response.status,
+            )
         # A body read to its end has freed its connection: leaving the context as well would cost 6 us a request.
         return HttpAnswer(response.status, _Headers(response), bytes(content))
 
