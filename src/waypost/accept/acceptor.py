@@ -6,7 +6,7 @@ know for all of them, one insert, one flush.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,7 +80,7 @@ class Acceptor:
         clock: Clock,
         ids: IdFactory,
         *,
-        on_accepted: Callable[[], None] = lambda: None,
+        on_accepted: Callable[[Collection[str]], None] = lambda _: None,
     ) -> None:
         self._database = database
         self._directory = directory
@@ -103,15 +103,31 @@ class Acceptor:
         request = _Request(account, entries, idempotency, self._clock.now_us())
         answer = await self._database.run(self._step, request)
         if isinstance(answer, Acceptance) and not answer.is_replay:
-            self._on_accepted()
+            self._on_accepted({entry.source.id for entry in entries if entry.source is not None})
         return answer
+
+    async def find_refusal(self, account: Account, drafts: Sequence[MessageDraft]) -> PolicyRefusal | None:
+        """
+        Return how policy would refuse the first of the drafts that it refuses; keep nothing.
+
+        For a request that another of its entries has spoilt already: what is reported is its first failing entry,
+        whatever fails it. Raises ``StoreUnavailableError``.
+        """
+        entries = [_Entry("", draft, self._source_of(account, draft)) for draft in drafts]
+        request = _Request(account, entries, None, self._clock.now_us())
+
+        def judge_only(tx: Tx) -> PolicyRefusal | None:
+            assets, contexts = _load_named(tx, [request])
+            return _judge_all(request, _recipient_facts(tx, [request]), assets, contexts)
+
+        refusal = await self._database.read(judge_only)
+        return None if refusal is None else PolicyRefusal(refusal.reason, refusal.index or 0)
 
     def _source_of(self, account: Account, draft: MessageDraft) -> Source | None:
         """Return the source a message goes out from, by the account's ``source_policy`` (contract, section 2.3)."""
         snapshot = self._directory.now
-        given = draft.source_given
-        if given is not None and given.strip():
-            source = snapshot.sources.get(given)
+        if draft.names_source:
+            source = snapshot.sources.get(draft.source_given or "")
             if source is not None and source.account_id == account.id:
                 return source
             if account.source_policy is SourcePolicy.STRICT:

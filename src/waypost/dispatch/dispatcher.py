@@ -8,7 +8,7 @@ still allowed when it has committed. Memory holds only what is under way, never 
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -117,9 +117,12 @@ class Dispatcher:
         self._next_forget = 0.0
         self._log = get_logger("dispatch")
 
-    def wake(self) -> None:
-        """Look for work at once; something was accepted, promoted or resumed."""
-        self._next_poll = 0.0
+    def wake(self, source_ids: Collection[str] = ()) -> None:
+        """Look for work at once: of these sources, or with none named of all. Called on the event loop."""
+        if source_ids and all(source_id in self._lanes.sources for source_id in source_ids):
+            self._active.update(source_ids)
+        else:
+            self._next_poll = 0.0
         self._wake.set()
 
     def in_flight(self) -> int:

@@ -83,10 +83,11 @@ class SendEndpoint:
             return
         key = header_of(scope, b"idempotency-key")
         parsed = self._parse(principal.account, body, key, priority)
-        if isinstance(parsed, ContractRefusal):
-            await self._refuse(send, parsed)
-            return
         try:
+            if isinstance(parsed, ContractRefusal):
+                earlier = await self._earlier_refusal(principal.account, parsed)
+                await self._refuse(send, earlier or parsed)
+                return
             kept = await self._acceptor.accept(
                 principal.account,
                 parsed,
@@ -117,6 +118,13 @@ class SendEndpoint:
             now_us=self._clock.now_us(),
             priority=priority,
         )
+
+    async def _earlier_refusal(self, account: Account, parsed: ContractRefusal) -> ContractRefusal | None:
+        """Return the refusal by policy of an entry before the one whose form is at fault."""
+        if not parsed.drafts_before:
+            return None
+        refusal = await self._acceptor.find_refusal(account, parsed.drafts_before)
+        return None if refusal is None else refusal_of(refusal)
 
     async def _refuse(self, send: Send, refusal: ContractRefusal) -> None:
         self._observer.refused(refusal.error.code or "none")
