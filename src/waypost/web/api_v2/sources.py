@@ -46,13 +46,13 @@ class SourceEndpoints:
 
     def __init__(
         self,
+        *,
         database: Database,
         directory: Directory,
         sealer: Sealer,
         clock: Clock,
         ids: IdFactory,
         replies: FailureReplies,
-        *,
         default_provider: str,
     ) -> None:
         self._database = database
