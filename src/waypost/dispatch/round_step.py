@@ -28,14 +28,14 @@ class RoundStep:
         result = RoundResult()
         news: list[News] = []
         if round_.settlements:
-            settle(tx, round_, news)
+            result.told = settle(tx, round_, self._ids, news)
         if round_.released:
             _release(tx, round_, result)
         result.promoted, result.next_due_us = promote_due(tx, now_us=round_.now_us, places=PROMOTIONS_MAX)
         if round_.places:
             _claim(tx, round_, result, news)
         if news:
-            result.told = tell(tx, round_.snapshot, self._ids, news, now_us=round_.now_us)
+            result.told += tell(tx, round_.snapshot, self._ids, news, now_us=round_.now_us)
         return result
 
 

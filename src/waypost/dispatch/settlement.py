@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from waypost.dispatch.round import Round, Settlement, news_of_failure
 from waypost.domain.message import MessageState
 from waypost.domain.status import Announced
+from waypost.following import follow_parked
 from waypost.outbox import News, Notice, in_doubt_notice
-from waypost.ports import Accepted
+from waypost.ports import Accepted, IdFactory
 from waypost.store.directory import bump_directory
 from waypost.store.settling import (
     OUTCOME_ACCEPTED,
@@ -22,7 +23,8 @@ from waypost.store.settling import (
 from waypost.store.transaction import Tx
 
 
-def settle(tx: Tx, round_: Round, news: list[News]) -> None:
+def settle(tx: Tx, round_: Round, ids: IdFactory, news: list[News]) -> int:
+    """Write the round's ends and what follows from them; return how many notifications that alone has made."""
     ends: list[AttemptEnd] = []
     accepted: list[tuple[str, str]] = []
     failed: list[Settlement] = []
@@ -62,6 +64,8 @@ def settle(tx: Tx, round_: Round, news: list[News]) -> None:
     bind_wamids(tx, accepted)
     if failed:
         _settle_failed(tx, round_, failed, news)
+    # Statuses without a token that were faster than the answer to their POST.
+    return follow_parked(tx, round_.snapshot, ids, dict(accepted), now_us=round_.now_us).told
 
 
 def _note_duplicates(tx: Tx, round_: Round, repeated: Mapping[str, str], news: list[News]) -> None:
