@@ -1,0 +1,1 @@
+"""Receive: what upstream reports, kept with all that follows from it in one transaction."""

@@ -1,0 +1,310 @@
+"""
+Keeping what the provider's webhooks say: one transaction for all POSTs that come at the same time.
+
+A POST is read by its parser before, so that here only values arrive. What it may speak of is bounded by its scope: an
+update about a number outside it is parked, never applied, so that nobody's webhook reaches another account.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from waypost.domain.token import is_genuine, parse_token
+from waypost.domain.update import InboundUpdate, OtherUpdate, ParkedUpdate, StatusUpdate, Update
+from waypost.domain.value import value
+from waypost.following import Followed, StatusReport, follow
+from waypost.observe import Metrics, get_logger
+from waypost.outbox import tell
+from waypost.ports import Clock, IdFactory
+from waypost.receive.inbound import Arrival, keep_arrivals
+from waypost.store.directory import Directory, Snapshot, Source
+from waypost.store.engine import Database, Lane, Step, StoreUnavailableError
+from waypost.store.following import ParkedStatus, find_by_wamid, park_statuses
+from waypost.store.receiving import RawWebhook, find_known_webhooks, keep_webhooks
+from waypost.store.transaction import Tx
+
+OUTSIDE_SCOPE: Final = "outside_scope"
+REFUSED_BY_STORE: Final = "refused_by_store"
+UNMATCHED: Final = "unmatched"
+
+
+@value
+class IngressScope:
+    """
+    Whose numbers a POST may speak of: who could sign it decides that.
+
+    ``account_id`` None: the operator's own app, which serves the sources that have no app secret of their own.
+    Otherwise the numbers of that account that share the secret, or have none. ``app_secret`` must never be logged.
+    """
+
+    account_id: str | None
+    app_secret: str | None
+
+    def permits(self, source: Source) -> bool:
+        """Say whether the POST may speak of this source's number."""
+        if self.account_id is None:
+            return source.app_secret is None
+        return source.account_id == self.account_id and source.app_secret in (None, self.app_secret)
+
+
+@value
+class Committed:
+    """What one transaction came to, over all the POSTs in it."""
+
+    posts: int
+    repeats: int
+    unmatched: int
+    told: int
+    resolved: int
+    duplicates: int
+
+
+@value
+class Ingested:
+    """
+    What came of one POST; ``is_repeat``: an equal one was kept before, and this one changed nothing.
+
+    ``committed`` is told to one of the transaction's callers, to be counted once.
+    """
+
+    statuses: int = 0
+    messages: int = 0
+    is_repeat: bool = False
+    committed: Committed | None = None
+
+
+@value
+class _Status:
+    """A status with the source it is for; ``message_id`` and ``number`` None unless a genuine token gives them."""
+
+    source_id: str
+    update: StatusUpdate
+    message_id: str | None
+    number: int | None
+
+
+@value
+class _Delivery:
+    webhook: RawWebhook
+    statuses: list[_Status]
+    arrivals: list[Arrival]
+
+
+class Ingester:
+    """
+    Keeps the provider's webhooks.
+
+    Args:
+        parse: reads a raw body; never raises (``providers.cloud_api.events.read_updates``).
+        token_key: the install's key, with which the dispatcher makes its tokens.
+        on_told: called on the loop after a commit that left something for the notifier.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Directory,
+        clock: Clock,
+        ids: IdFactory,
+        *,
+        parse: Callable[[bytes], Sequence[Update]],
+        token_key: bytes,
+        metrics: Metrics,
+        on_told: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._clock = clock
+        self._ids = ids
+        self._parse = parse
+        self._token_key = token_key
+        self._metrics = metrics
+        self._on_told = on_told
+        self._step: Step[_Delivery, Ingested] = Step("receive", Lane.RECEIVE, self._ingest)
+        self._log = get_logger("receive")
+
+    async def ingest(self, body: bytes, scope: IngressScope) -> Ingested:
+        """
+        Keep one POST whose signature has been checked, and all that follows from it.
+
+        Returns when it is durable. The same body again changes nothing. Raises ``StoreUnavailableError``: then nothing
+        was kept, and the provider must try again.
+        """
+        delivery = self._deliver(body, scope)
+        try:
+            ingested = await self._database.run(self._step, delivery)
+        except StoreUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a row may do to the store, the other rows are not to blame
+            ingested = await self._ingest_singly(delivery, error)
+        self._count(delivery, ingested)
+        return ingested
+
+    def _deliver(self, body: bytes, scope: IngressScope) -> _Delivery:
+        """Sort what a body says by what is to be done with it."""
+        now_us = self._clock.now_us()
+        sources = self._directory.now.sources_by_phone_number_id
+        statuses: list[_Status] = []
+        arrivals: list[Arrival] = []
+        parked: list[str] = []
+        for update in self._parse(body):
+            match update:
+                case StatusUpdate() | InboundUpdate():
+                    source = sources.get(update.phone_number_id)
+                    if source is None or not scope.permits(source):
+                        parked.append(OUTSIDE_SCOPE)
+                    elif isinstance(update, StatusUpdate):
+                        statuses.append(self._read_token(source, update))
+                    else:
+                        arrivals.append(Arrival(source=source, message=update.message, received_at_us=now_us))
+                case OtherUpdate():
+                    self._metrics.receive_updates.labels("other").inc()
+                case ParkedUpdate():
+                    parked.append(update.reason)
+        for reason in parked:
+            self._metrics.receive_parked.labels(reason).inc()
+        reasons = ",".join(sorted(set(parked))) or None
+        webhook = RawWebhook(self._ids.new(), hashlib.sha256(body).hexdigest(), now_us, body, reasons)
+        return _Delivery(webhook=webhook, statuses=statuses, arrivals=arrivals)
+
+    def _read_token(self, source: Source, update: StatusUpdate) -> _Status:
+        token = None if update.token is None else parse_token(update.token)
+        if token is not None and is_genuine(self._token_key, account_id=source.account_id, token=token):
+            return _Status(source_id=source.id, update=update, message_id=token.message_id, number=token.number)
+        return _Status(source_id=source.id, update=update, message_id=None, number=None)
+
+    def _ingest(self, tx: Tx, deliveries: Sequence[_Delivery]) -> Sequence[Ingested]:
+        """Keep what concurrent POSTs say; the number of statements does not depend on how much it is."""
+        snapshot = self._directory.now
+        now_us = deliveries[-1].webhook.received_at_us
+        fresh = self._keep_raw(tx, deliveries)
+        statuses = [status for delivery in fresh.values() for status in delivery.statuses]
+        arrivals = [arrival for delivery in fresh.values() for arrival in delivery.arrivals]
+        followed, unmatched = self._follow(tx, snapshot, statuses, now_us=now_us)
+        news = keep_arrivals(tx, snapshot, self._ids, arrivals) if arrivals else []
+        told = tell(tx, snapshot, self._ids, news, now_us=now_us) if news else 0
+        committed = Committed(
+            posts=len(deliveries),
+            repeats=len(deliveries) - len(fresh),
+            unmatched=unmatched + followed.unmatched,
+            told=told + followed.told,
+            resolved=followed.resolved,
+            duplicates=followed.duplicates,
+        )
+        return [
+            Ingested(
+                statuses=len(delivery.statuses),
+                messages=len(delivery.arrivals),
+                is_repeat=fresh.get(delivery.webhook.digest) is not delivery,
+                committed=committed if place == 0 else None,
+            )
+            for place, delivery in enumerate(deliveries)
+        ]
+
+    def _keep_raw(self, tx: Tx, deliveries: Sequence[_Delivery]) -> dict[str, _Delivery]:
+        """Keep the raw bodies; return by digest the deliveries that are not known, each once."""
+        known = find_known_webhooks(tx, [delivery.webhook.digest for delivery in deliveries])
+        by_digest: dict[str, _Delivery] = {}
+        for delivery in deliveries:
+            if delivery.webhook.digest not in known:
+                by_digest.setdefault(delivery.webhook.digest, delivery)
+        keep_webhooks(tx, [by_digest[digest].webhook for digest in sorted(by_digest)])
+        return by_digest
+
+    def _follow(
+        self, tx: Tx, snapshot: Snapshot, statuses: Sequence[_Status], *, now_us: int
+    ) -> tuple[Followed, int]:  # fmt: skip
+        """Bind statuses by token, then by the provider's id, and park the rest before the bound ones are applied."""
+        if not statuses:
+            return Followed(), 0
+        tokenless = sorted({status.update.wamid for status in statuses if status.message_id is None})
+        by_wamid = find_by_wamid(tx, tokenless) if tokenless else {}
+        reports: list[StatusReport] = []
+        parked: list[tuple[str, ParkedStatus, str | None]] = []
+        for status in statuses:
+            update = status.update
+            message_id = status.message_id or by_wamid.get((status.source_id, update.wamid))
+            if message_id is None:
+                row = ParkedStatus(status.source_id, update.wamid, update.fact)
+                parked.append((self._ids.new(), row, update.recipient))
+                continue
+            reports.append(
+                StatusReport(
+                    source_id=status.source_id,
+                    message_id=message_id,
+                    wamid=update.wamid,
+                    number=status.number,
+                    fact=update.fact,
+                )
+            )
+        park_statuses(tx, parked, now_us=now_us)
+        return follow(tx, snapshot, self._ids, reports, now_us=now_us), len(parked)
+
+    async def _ingest_singly(self, delivery: _Delivery, error: Exception) -> Ingested:
+        """
+        Keep each update by itself, so that one that the store refuses costs only itself (INB-4).
+
+        If none can be kept the fault is not theirs, and the error is raised: the provider must try again.
+        """
+        parked = delivery.webhook._replace(parked_reason=REFUSED_BY_STORE)
+        parts = [_Delivery(webhook=parked, statuses=[status], arrivals=[]) for status in delivery.statuses]
+        parts += [_Delivery(webhook=parked, statuses=[], arrivals=[arrival]) for arrival in delivery.arrivals]
+        kept: list[Ingested] = []
+        for part in parts:
+            try:
+                kept.append(await self._database.run(self._step, part))
+            except StoreUnavailableError:
+                raise
+            except Exception:  # noqa: BLE001 - as in ingest
+                self._metrics.receive_parked.labels(REFUSED_BY_STORE).inc()
+                self._log.exception("webhook.update_refused", digest=delivery.webhook.digest)
+        if not kept:
+            raise error
+        if len(kept) == len(parts):
+            await self._database.run(self._step, _Delivery(webhook=delivery.webhook, statuses=[], arrivals=[]))
+        for ingested in kept[1:]:
+            self._count_committed(ingested)
+        return Ingested(
+            statuses=sum(ingested.statuses for ingested in kept),
+            messages=sum(ingested.messages for ingested in kept),
+            committed=kept[0].committed,
+        )
+
+    def _count(self, delivery: _Delivery, ingested: Ingested) -> None:
+        metrics = self._metrics
+        if ingested.statuses:
+            metrics.receive_updates.labels("status").inc(ingested.statuses)
+        if ingested.messages:
+            metrics.receive_updates.labels("message").inc(ingested.messages)
+        occurred_at_us = _first_time_us(delivery)
+        if occurred_at_us is not None:
+            metrics.receive_lag_seconds.observe(max(0, self._clock.now_us() - occurred_at_us) / 1_000_000)
+        self._count_committed(ingested)
+
+    def _count_committed(self, ingested: Ingested) -> None:
+        committed = ingested.committed
+        if committed is None:
+            return
+        if committed.unmatched:
+            self._metrics.receive_parked.labels(UNMATCHED).inc(committed.unmatched)
+        if committed.resolved:
+            self._metrics.dispatch_in_doubt_ends.labels("resolved").inc(committed.resolved)
+        if committed.duplicates:
+            self._metrics.dispatch_duplicates.inc(committed.duplicates)
+        self._log.info(
+            "webhooks.received",
+            posts=committed.posts,
+            repeats=committed.repeats,
+            unmatched=committed.unmatched,
+            notifications=committed.told,
+            resolved=committed.resolved,
+            duplicates=committed.duplicates,
+        )
+        if committed.told:
+            self._on_told()
+
+
+def _first_time_us(delivery: _Delivery) -> int | None:
+    if delivery.statuses:
+        return delivery.statuses[0].update.fact.occurred_at_us
+    return delivery.arrivals[0].message.occurred_at_us if delivery.arrivals else None
