@@ -6,10 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
+from aiohttp import web
 
 from waypost.sandbox import SandboxSettings, build_sandbox
 from waypost.sandbox.journal import Journal
@@ -18,6 +22,8 @@ from .conftest import NUMBER, NUMBER_ID, PHONE, SECRET, TOKEN, WABA, Build, Worl
 
 _SERVER = """
 import asyncio, sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from waypost.sandbox import SandboxSettings, build_sandbox, serve
 
@@ -188,3 +194,97 @@ async def test_stop_is_tolerated_before_start_and_twice(tmp_path: Path) -> None:
     await sandbox.start()
     await sandbox.stop()
     await sandbox.stop()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlowPicture:
+    """A picture that is served only once `go_on` is set."""
+
+    url: str
+    asked: asyncio.Event
+    go_on: asyncio.Event
+
+
+@pytest.fixture
+async def slow_picture() -> AsyncIterator[SlowPicture]:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.set()
+        await go_on.wait()
+        return web.Response(body=b"\xff\xd8\xff\xe0" + bytes(50), content_type="image/jpeg")
+
+    app = web.Application()
+    app.router.add_get("/a.jpg", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield SlowPicture(url=f"http://127.0.0.1:{runner.addresses[0][1]}/a.jpg", asked=asked, go_on=go_on)
+    await runner.cleanup()
+
+
+async def settled(world: World) -> None:
+    """Wait until every status has been acknowledged."""
+    async with asyncio.timeout(10):
+        while (await world.call("GET", "/sandbox/status"))[1]["unsettled"]:
+            pass
+
+
+async def test_what_was_undecided_is_decided_after_a_restart(
+    build: Build, tmp_path: Path, slow_picture: SlowPicture
+) -> None:
+    world = await build(data_dir=tmp_path, template_review_seconds=3600)
+    receiver = world.receiver
+    await world.phone_writes()
+    wamid = await world.send_wamid({"type": "image", "image": {"link": slow_picture.url}})
+    template = {"name": "a", "language": "en", "category": "UTILITY", "components": [{"type": "BODY", "text": "Hi"}]}
+    await world.call("POST", f"/{WABA}/message_templates", template)
+    await slow_picture.asked.wait()
+    await world.sandbox.stop()
+    slow_picture.go_on.set()
+
+    again = await build(data_dir=tmp_path)
+
+    await receiver.until(lambda: "read" in receiver.words(wamid))
+    await receiver.until(lambda: [v for v in receiver.values() if v.get("event") == "APPROVED"])
+    await settled(again)
+    await again.sandbox.stop()
+    third = await build(data_dir=tmp_path)
+    message = (await third.phone_messages("?direction=received"))[0]
+    assert (message["status"], message["size"]) == ("read", 54)
+    assert receiver.words(wamid) == ["sent", "delivered", "read"]
+
+
+async def test_what_people_did_survives_a_restart(build: Build, tmp_path: Path) -> None:
+    world = await build(data_dir=tmp_path)
+    receiver = world.receiver
+    first = await world.phone_writes()
+    await world.call("POST", f"/{NUMBER_ID}/messages", _receipt(first["wamid"]))
+    await world.set_phone(online=False)
+    wamid = await world.send_wamid()
+    await receiver.until(lambda: receiver.words(wamid))
+    await world.set_phone(reads="manual")
+    other = await world.phone_writes(phone="12025550144")
+    await world.call("DELETE", "/sandbox/phones/12025550144/windows")
+    _, uploaded = await world.upload(b"words", "text/plain")
+    await world.call("DELETE", f"/{uploaded['id']}")
+    await world.call("DELETE", f"/{WABA}/subscribed_apps")
+    await world.call("POST", f"/{WABA}/subscribed_apps")
+    await world.call("DELETE", "/sandbox/ledger")
+    await world.sandbox.stop()
+
+    again = await build(data_dir=tmp_path)
+
+    thread = await again.phone_messages()
+    assert [message["status"] for message in thread] == ["read", "sent"]
+    assert (await again.call("GET", "/sandbox/ledger"))[1]["total"] == 0
+    assert (await again.call("GET", f"/{uploaded['id']}"))[0] == 400
+    closed = await again.send_wamid(to="+12025550144", context={"message_id": other["wamid"]})
+    await receiver.until(lambda: receiver.words(closed) == ["failed"])
+    await again.set_phone(online=True)
+    await receiver.until(lambda: "delivered" in receiver.words(wamid))
+    assert receiver.words(wamid) == ["sent", "delivered"]
+
+
+def _receipt(wamid: str) -> dict[str, Any]:
+    return {"messaging_product": "whatsapp", "status": "read", "message_id": wamid}

@@ -1,5 +1,8 @@
 """What POST /messages refuses, and with which error."""
 
+import asyncio
+import io
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -222,3 +225,157 @@ async def test_the_account_is_the_one_registered(world: World) -> None:
     _, answer = await world.call("GET", f"/v23.0/{WABA}")
 
     assert answer["id"] == WABA
+
+
+MORE_INTERACTIVE: dict[str, tuple[dict[str, Any], int]] = {
+    "good flow": (
+        interactive(
+            type="flow",
+            header={"type": "text", "text": "Head"},
+            footer={"text": "Foot"},
+            action={
+                "name": "flow",
+                "parameters": {"flow_message_version": "3", "flow_id": "1", "flow_cta": "Open"},
+            },
+        ),
+        200,
+    ),
+    "good product": (
+        {
+            "type": "interactive",
+            "interactive": {"type": "product", "action": {"catalog_id": "1", "product_retailer_id": "a"}},
+        },
+        200,
+    ),
+    "good product list": (
+        interactive(
+            type="product_list",
+            header={"type": "text", "text": "Head"},
+            action={
+                "catalog_id": "1",
+                "sections": [{"title": "S", "product_items": [{"product_retailer_id": "a"}]}],
+            },
+        ),
+        200,
+    ),
+    "good carousel": (
+        interactive(
+            type="carousel",
+            action={
+                "cards": [{"card_index": i, "type": "product", "action": {}, "body": {"text": "x"}} for i in (0, 1)]
+            },
+        ),
+        200,
+    ),
+    "picture header": (interactive(header={"type": "image", "image": {"link": "https://shop.invalid/a.jpg"}}), 200),
+    "header with id and link": (interactive(header={"type": "image", "image": {"id": "1", "link": "x"}}), 131009),
+    "header of no kind": (interactive(header={"type": "smell"}), 131009),
+    "product list without header": (interactive(type="product_list", action={"catalog_id": "1"}), 131008),
+    "too many products": (
+        interactive(
+            type="product_list",
+            header={"type": "text", "text": "Head"},
+            action={
+                "catalog_id": "1",
+                "sections": [{"product_items": [{}] * 20}, {"product_items": [{}] * 20}],
+            },
+        ),
+        131009,
+    ),
+    "section that is no object": (
+        interactive(type="list", action={"button": "Open", "sections": ["rows"]}),
+        100,
+    ),
+    "row that is no object": (a_list(["row"]), 100),  # type: ignore[list-item]
+    "card of no kind": (interactive(type="carousel", action={"cards": [{"type": "ace"}] * 2}), 131009),
+    "card that is no object": (interactive(type="carousel", action={"cards": [1, 2]}), 100),
+    "wrong action name": (interactive(type="location_request_message", action={"name": "stay"}), 131009),
+    "button of another kind": (interactive(action={"buttons": [{"type": "url"}]}), 131009),
+    "flow of another version": (
+        interactive(type="flow", action={"name": "flow", "parameters": {"flow_message_version": "2"}}),
+        131009,
+    ),
+    "flow by id and name": (
+        interactive(
+            type="flow",
+            action={"name": "flow", "parameters": {"flow_message_version": "3", "flow_id": "1", "flow_name": "n"}},
+        ),
+        131009,
+    ),
+    "no type": (interactive(type=None), 131008),
+    "no object": ({"type": "interactive", "interactive": "button"}, 100),
+    "long footer": (interactive(footer={"text": "x" * 61}), 131009),
+    "text is no object": ({"text": "hi"}, 100),
+    "preview is no boolean": ({"text": {"body": "hi", "preview_url": "yes"}}, 100),
+    "recipient id is no text": ({"to": None, "recipient": 5}, 100),
+    "recipient id is unknown": ({"to": None, "recipient": "US.1"}, 131009),
+    "voice is no boolean": ({"type": "audio", "audio": {"link": "http://127.0.0.1/a", "voice": 1}}, 100),
+    "contact is no object": ({"type": "contacts", "contacts": ["Ann"]}, 100),
+    "contact with phones in words": (
+        {"type": "contacts", "contacts": [{"name": {"formatted_name": "A"}, "phones": "many"}]},
+        100,
+    ),
+    "reaction without emoji": ({"type": "reaction", "reaction": {"message_id": "wamid.x"}}, 131008),
+    "reaction as reply": (
+        {"type": "reaction", "reaction": {"message_id": "w", "emoji": ""}, "context": {"message_id": "w"}},
+        131009,
+    ),
+    "components are no objects": (
+        {"type": "template", "template": {"name": "x", "language": {"code": "en"}, "components": [1]}},
+        100,
+    ),
+    "pin of no kind": ({"type": "pin", "pin": {"type": "nail", "message_id": "w"}}, 131009),
+}
+
+
+@pytest.mark.parametrize("case", MORE_INTERACTIVE)
+async def test_rich_messages_are_looked_at_part_by_part(world: World, case: str) -> None:
+    changes, expected = MORE_INTERACTIVE[case]
+    message = {"messaging_product": "whatsapp", "to": f"+{PHONE}", **text(), **changes}
+    body = {name: value for name, value in message.items() if value is not None}
+
+    status, answer = await world.call("POST", f"/v23.0/{NUMBER_ID}/messages", body)
+
+    assert (status if status == 200 else answer["error"]["code"]) == expected
+
+
+async def test_the_token_may_stand_in_the_query(world: World) -> None:
+    message = {"messaging_product": "whatsapp", "to": f"+{PHONE}", **text()}
+
+    status, _ = await world.call("POST", f"/{NUMBER_ID}/messages?access_token={TOKEN}", message, token=None)
+
+    assert status == 200
+
+
+async def test_a_body_that_is_too_large_or_not_an_object_is_refused(world: World) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    for raw in (io.BytesIO(b'{"a":"' + b"x" * (5 << 20) + b'"}'), io.BytesIO(b"[]")):
+        async with world.http.post(f"{world.url}/{NUMBER_ID}/messages", data=raw, headers=headers) as response:
+            answer = await response.json()
+
+        assert answer["error"]["code"] == 100
+
+
+async def test_a_body_may_come_in_chunks(world: World) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b'{"messaging_product":"whatsapp","to":"+12025550143",'
+        await asyncio.sleep(0)
+        yield b'"type":"text","text":{"body":"hi"}}'
+
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    async with world.http.post(f"{world.url}/{NUMBER_ID}/messages", data=chunks(), headers=headers) as response:
+        assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"status": "read", "message_id": "w"}, 100),
+        ({"messaging_product": "whatsapp", "status": "eaten", "message_id": "w"}, 100),
+        ({"messaging_product": "whatsapp", "status": "read"}, 131008),
+    ],
+)
+async def test_a_read_receipt_is_checked(world: World, body: dict[str, Any], code: int) -> None:
+    _, answer = await world.call("POST", f"/{NUMBER_ID}/messages", body)
+
+    assert answer["error"]["code"] == code

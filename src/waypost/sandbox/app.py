@@ -25,6 +25,7 @@ from waypost.sandbox.settings import SandboxSettings
 from waypost.sandbox.tasks import BackgroundWork
 from waypost.sandbox.wire import Receive, Scope, Send
 
+_BASE_URL = "waypost.sandbox.base_url"
 _VERSION = re.compile(r"v\d{1,3}\.\d{1,2}")
 
 
@@ -130,7 +131,7 @@ class Sandbox:
         if root and path.startswith(root):
             path = path[len(root) :]
         if path.startswith("/sandbox"):
-            await self._control(dict(scope, path=path, root_path=""), receive, send)
+            await self._control(self._below(scope, path), receive, send)
             return
         segments = path.strip("/").split("/")
         if _VERSION.fullmatch(segments[0]):
@@ -138,7 +139,7 @@ class Sandbox:
         if scope["method"] == "POST" and len(segments) == 2 and segments[1] == "messages":
             await self.messages(scope, receive, send, segments[0])
         elif self.inspector is not None and segments[:1] == ["inspector"]:
-            await self.inspector(dict(scope, path=path, root_path=""), receive, send)
+            await self.inspector(self._below(scope, path), receive, send)
         elif path == DOWNLOAD_PATH:
             await self.media_endpoints.download(scope, receive, send)
         elif segments and segments[0]:
@@ -146,8 +147,14 @@ class Sandbox:
         else:
             await self._player.send_error(send, no_such_object("", scope["method"]))
 
+    def _below(self, scope: Scope, path: str) -> Scope:
+        """Return the scope for an application whose routes are written without our own root path."""
+        return dict(scope, path=path, root_path="", **{_BASE_URL: self.base_url_of(scope)})
+
     def base_url_of(self, scope: Scope) -> str:
         """Return the address for URLs in an answer: the set one, else the one this request came to."""
+        if _BASE_URL in scope:
+            return str(scope[_BASE_URL])
         if self.base_url:
             return self.base_url
         host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "localhost")

@@ -6,6 +6,13 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+# Pages load nothing but what stands beside them.
+PAGE_HEADERS = {
+    "cache-control": "no-cache",
+    "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "x-content-type-options": "nosniff",
+}
+
 
 class ControlError(Exception):
     """A refusal of the control API: an HTTP status, a short code, a sentence, and a hint at what to do."""

@@ -251,14 +251,14 @@ def _tick(entry: Accepted, status: str, at_us: int | None = None) -> int:
 
 
 def _pricing(entry: Accepted) -> dict[str, Any]:
-    if entry.type == "template":
-        return {"billable": True, "pricing_model": "PMP", "type": "regular", "category": "utility"}
-    return {"billable": False, "pricing_model": "PMP", "type": "free_customer_service", "category": "service"}
+    is_free = entry.category == "service"
+    kind = "free_customer_service" if is_free else "regular"
+    return {"billable": not is_free, "pricing_model": "PMP", "type": kind, "category": entry.category}
 
 
 def _conversation(entry: Accepted, status: str, at_us: int) -> dict[str, Any]:
     conversation: dict[str, Any] = {"id": entry.wamid[-32:].lower()}
     if status == "sent":
         conversation["expiration_timestamp"] = str(at_us // 1_000_000 + 86_400)
-    conversation["origin"] = {"type": "utility" if entry.type == "template" else "service"}
+    conversation["origin"] = {"type": entry.category}
     return conversation

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from waypost.sandbox.clock import now_us
 from waypost.sandbox.control_errors import (
+    PAGE_HEADERS,
     ControlError,
     answer,
     bad_request,
@@ -126,7 +127,7 @@ class Inspector:
     async def _page(self, request: Request) -> Response:
         path = request.url.path.removeprefix(PREFIX) or "/"
         text, media_type = self._pages[path]
-        return Response(text, media_type=media_type, headers={"cache-control": "no-cache"})
+        return Response(text, media_type=media_type, headers=PAGE_HEADERS)
 
     async def _receive(self, request: Request) -> Response:
         try:

@@ -18,9 +18,9 @@ class Accepted:
     """One accepted message, and what has become of it so far.
 
     `plan` lists the statuses to come in order; one with a leading minus happens without a webhook. `position` is
-    the first of them that no webhook receiver has acknowledged. An empty plan means: not decided yet. Times are
-    microseconds since the epoch, 0 = has not happened. `body_sha256` is of the bytes as they came; `body` is the same
-    JSON, after a restart perhaps with other spaces.
+    the first of them that no webhook receiver has acknowledged. An empty plan means: not decided yet. `category` is
+    what Meta would charge it as. Times are microseconds since the epoch, 0 = has not happened. `body_sha256` is of
+    the bytes as they came; `body` is the same JSON, after a restart perhaps with other spaces.
     """
 
     sequence: int
@@ -35,6 +35,7 @@ class Accepted:
     arrival_monotonic_us: int
     plan: Plan
     failed_code: int = 0
+    category: str = "service"
     by_user_id: bool = False
     position: int = 0
     answered: bool = False
@@ -157,6 +158,7 @@ class Ledger:
                 "body_sha256": entry.body_sha256,
                 "plan": entry.plan,
                 "failed_code": entry.failed_code,
+                "category": entry.category,
                 "by_user_id": entry.by_user_id,
                 "delay_seconds": entry.delay_seconds,
                 "body": orjson.Fragment(_one_line(entry.body)),

@@ -302,4 +302,5 @@ class Network:
 
 def digits_of(text: str) -> str:
     """Return the digits of a phone number as people write it; other signs are dropped."""
-    return text if text.isdecimal() and text.isascii() else "".join(c for c in text if c in "0123456789")
+    bare = text.removeprefix("+")
+    return bare if bare.isdecimal() and bare.isascii() else "".join(c for c in text if c in "0123456789")

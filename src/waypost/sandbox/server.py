@@ -81,19 +81,26 @@ async def serve(sandbox: "Sandbox", host: str, port: int, ready: Callable[[str],
         timeout_keep_alive=75,
         timeout_graceful_shutdown=2,
         server_header=False,
+        proxy_headers=False,
     )
     server = _QuietServer(config)
     await sandbox.start()
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="sandbox server")
     try:
-        await server.answers.wait()
-        if ready is not None:
+        await _first_of(server.answers, serving)
+        if ready is not None and not serving.done():
             ready(url)
         await asyncio.shield(serving)
     finally:
         await sandbox.stop()
         server.should_exit = True
         await serving
+
+
+async def _first_of(event: asyncio.Event, task: "asyncio.Task[None]") -> None:
+    waiter = asyncio.create_task(event.wait())
+    await asyncio.wait((waiter, task), return_when=asyncio.FIRST_COMPLETED)
+    waiter.cancel()
 
 
 def _family(host: str) -> socket.AddressFamily:

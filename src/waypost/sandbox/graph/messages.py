@@ -146,7 +146,8 @@ class MessagesEndpoint:
                 "Too many messages sent from the sender phone number to the same recipient phone number in a short "
                 "period of time.",
             )
-        plan, failed_code = self._outcome(number, phone, kind, body, arrival.at_us)
+        category = "service" if kind != "template" else self._templates.category_of(number.waba_id, body["template"])
+        plan, failed_code = self._outcome(number, phone, category, body, arrival.at_us)
         entry = Accepted(
             sequence=self._ledger.next_sequence(),
             wamid=ids.outbound_wamid(phone.wa_id),
@@ -160,6 +161,7 @@ class MessagesEndpoint:
             arrival_monotonic_us=arrival.at_monotonic_us,
             plan=plan,
             failed_code=failed_code,
+            category=category,
             by_user_id=body.get("to") is None,
         )
         if self._faults.families:
@@ -193,13 +195,16 @@ class MessagesEndpoint:
             raise invalid(f"Media id {media_id} does not exist or belongs to another phone number.")
         self._links.check_kind(kind, medium)
 
-    def _outcome(self, number: Number, phone: Phone, kind: str, body: dict[str, Any], at_us: int) -> tuple[Plan, int]:
+    def _outcome(
+        self, number: Number, phone: Phone, category: str, body: dict[str, Any], at_us: int
+    ) -> tuple[Plan, int]:
+        kind = body.get("type", "text")
         if not phone.on_whatsapp:
             return PLAN_FAILED, 131026
         if phone.opted_out == "all":
             return PLAN_FAILED, 131050
         if kind == "template":
-            if phone.opted_out == "marketing" and self._templates.is_marketing(number.waba_id, body["template"]):
+            if phone.opted_out == "marketing" and category == "marketing":
                 return PLAN_FAILED, 131050
         elif not self._network.is_window_open(phone_number_id=number.phone_number_id, phone=phone.number, now_us=at_us):
             return PLAN_FAILED, 131047

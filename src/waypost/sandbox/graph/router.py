@@ -85,6 +85,8 @@ class GraphRouter:
                 return await objects.change_number(number, await _body(request))
             case "POST", "register" | "deregister":
                 return objects.set_registered(number, await _body(request), is_registered=edge == "register")
+            case "POST", "request_code" | "verify_code":
+                return {"success": True}
             case "GET", "whatsapp_business_profile":
                 return objects.profile(number)
             case "POST", "whatsapp_business_profile":

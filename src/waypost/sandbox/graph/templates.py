@@ -130,9 +130,10 @@ class Templates:
             self._journal.write({"kind": "template_deleted", "template_id": template.template_id})
         return bool(gone)
 
-    def is_marketing(self, waba_id: str, node: dict[str, Any]) -> bool:
+    def category_of(self, waba_id: str, node: dict[str, Any]) -> str:
+        """Return the category of the template a send names, in lower case as webhooks have it."""
         template = self._named(waba_id, node["name"], node["language"]["code"])
-        return template is not None and template.category == "MARKETING"
+        return "utility" if template is None else template.category.lower()
 
     def check_send(self, waba_id: str, node: dict[str, Any]) -> None:
         """Check the `template` object of a send: 132001, 132015, 132016, 132000, 132012, 132005."""
