@@ -160,7 +160,6 @@ def _join_message(
     changes.rows.append(
         (
             state.value,
-            wamid,
             facts.sent_at_us,
             facts.delivered_at_us,
             facts.read_at_us,
@@ -182,7 +181,7 @@ def _proof(message: FollowedMessage, number: int, wamid: str) -> Proof:
 
 
 def _write(tx: Tx, changes: _Changes, outcome: Followed, *, now_us: int) -> None:
-    save_followed(tx, changes.rows)
+    save_followed(tx, changes.rows, bound=changes.bound)
     fresh = prove_attempts(tx, list(dict.fromkeys(changes.proofs)), now_us=now_us)
     for message, proof, first_wamid in changes.doubles:
         if (proof.message_id, proof.number) in fresh:

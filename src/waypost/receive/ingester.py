@@ -6,6 +6,7 @@ update about a number outside it is parked, never applied, so that nobody's webh
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -20,7 +21,7 @@ from waypost.receive.inbound import Arrival, keep_arrivals
 from waypost.store.directory import Directory, Snapshot, Source
 from waypost.store.engine import Database, Lane, Step, StoreUnavailableError
 from waypost.store.following import ParkedStatus, find_by_wamid, park_statuses
-from waypost.store.receiving import RawWebhook, find_known_webhooks, keep_webhooks
+from waypost.store.receiving import RawWebhook, keep_webhooks
 from waypost.store.transaction import Tx
 
 OUTSIDE_SCOPE: Final = "outside_scope"
@@ -146,13 +147,13 @@ class Ingester:
         sources = self._directory.now.sources_by_phone_number_id
         statuses: list[_Status] = []
         arrivals: list[Arrival] = []
-        parked: list[str] = []
+        parked: Counter[str] = Counter()
         for update in self._parse(body):
             match update:
                 case StatusUpdate() | InboundUpdate():
                     source = sources.get(update.phone_number_id)
                     if source is None or not scope.permits(source):
-                        parked.append(OUTSIDE_SCOPE)
+                        parked[OUTSIDE_SCOPE] += 1
                     elif isinstance(update, StatusUpdate):
                         statuses.append(self._read_token(source, update))
                     else:
@@ -160,10 +161,10 @@ class Ingester:
                 case OtherUpdate():
                     self._metrics.receive_updates.labels("other").inc()
                 case ParkedUpdate():
-                    parked.append(update.reason)
-        for reason in parked:
-            self._metrics.receive_parked.labels(reason).inc()
-        reasons = ",".join(sorted(set(parked))) or None
+                    parked[update.reason] += 1
+        for reason, times in parked.items():
+            self._metrics.receive_parked.labels(reason).inc(times)
+        reasons = ",".join(sorted(parked)) or None
         webhook = RawWebhook(self._ids.new(), hashlib.sha256(body).hexdigest(), now_us, body, reasons)
         return _Delivery(webhook=webhook, statuses=statuses, arrivals=arrivals)
 
@@ -203,13 +204,16 @@ class Ingester:
 
     def _keep_raw(self, tx: Tx, deliveries: Sequence[_Delivery]) -> dict[str, _Delivery]:
         """Keep the raw bodies; return by digest the deliveries that are not known, each once."""
-        known = find_known_webhooks(tx, [delivery.webhook.digest for delivery in deliveries])
         by_digest: dict[str, _Delivery] = {}
         for delivery in deliveries:
-            if delivery.webhook.digest not in known:
-                by_digest.setdefault(delivery.webhook.digest, delivery)
-        keep_webhooks(tx, [by_digest[digest].webhook for digest in sorted(by_digest)])
-        return by_digest
+            by_digest.setdefault(delivery.webhook.digest, delivery)
+        digests = sorted(by_digest)
+        fresh = keep_webhooks(tx, [by_digest[digest].webhook for digest in digests])
+        return (
+            by_digest
+            if len(fresh) == len(by_digest)
+            else {digest: by_digest[digest] for digest in digests if digest in fresh}
+        )
 
     def _follow(
         self, tx: Tx, snapshot: Snapshot, statuses: Sequence[_Status], *, now_us: int

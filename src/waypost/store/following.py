@@ -17,24 +17,21 @@ _LOAD: Final = Sql(
     "m.wamid, m.sent_at_us, m.delivered_at_us, m.read_at_us, m.played_at_us, m.failed_at_us, m.failure, "
     "m.failure_code, m.failure_detail, m.announced FROM messages m WHERE m.id = ANY(:ids) ORDER BY m.id FOR UPDATE"
 )
-_SAVE: Final = UpdateMany(
-    MESSAGES,
-    (
-        "state",
-        "wamid",
-        "sent_at_us",
-        "delivered_at_us",
-        "read_at_us",
-        "played_at_us",
-        "failed_at_us",
-        "failure",
-        "failure_code",
-        "failure_detail",
-        "announced",
-    ),
-    keys=("id",),
-    also="wait_reason = NULL",
+_FACTS: Final = (
+    "state",
+    "sent_at_us",
+    "delivered_at_us",
+    "read_at_us",
+    "played_at_us",
+    "failed_at_us",
+    "failure",
+    "failure_code",
+    "failure_detail",
+    "announced",
 )
+_SAVE: Final = UpdateMany(MESSAGES, _FACTS, keys=("id",), also="wait_reason = NULL")
+_BIND: Final = UpdateMany(MESSAGES, ("wamid",), keys=("id",))
+"""Apart from the facts: SQLite writes an index anew for every column that is set, changed or not."""
 _PROVE: Final = Sql(
     "UPDATE attempts SET wamid = v.wamid, outcome = COALESCE(v.outcome, attempts.outcome), "
     "ended_at_us = CASE WHEN v.outcome IS NULL THEN attempts.ended_at_us "
@@ -105,9 +102,15 @@ def load_followed(tx: Tx, ids: Sequence[str]) -> list[FollowedMessage]:
     return [FollowedMessage._make(row) for row in tx.rows(_LOAD, ids=ids)]
 
 
-def save_followed(tx: Tx, rows: Sequence[Row]) -> None:
-    """Write the state, wamid, facts and announced flags of messages, and the id last; nobody waits for them then."""
+def save_followed(tx: Tx, rows: Sequence[Row], *, bound: Mapping[str, str]) -> None:
+    """
+    Write what upstream says of messages, none of which waits for anything then.
+
+    ``rows`` have the state, the times of sent, delivered, read, played and failed, the failure's reason, code and
+    detail, the announced flags, and the id. ``bound`` has the ids of messages by the provider's ids just learnt.
+    """
     tx.write_many(_SAVE, rows)
+    tx.write_many(_BIND, sorted(bound.items(), key=lambda item: item[1]))
 
 
 def prove_attempts(tx: Tx, proofs: Sequence[Proof], *, now_us: int) -> set[tuple[str, int]]:

@@ -4,19 +4,18 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from waypost.domain.consent import ConsentAction
-from waypost.store.statements import InsertMany, Sql
+from waypost.store.statements import InsertMany, Sql, UpdateMany
 from waypost.store.tables import CONSENT_HISTORY, INGRESS_GAPS, MEDIA_ASSETS, RAW_WEBHOOKS, WINDOWS
 from waypost.store.transaction import Row, Tx
 
 INBOUND_ORIGIN: Final = "WHATSAPP"
 """Where consent was gained or lost when a person's own message says so (contract, section 3.1)."""
 
-_FIND_RAW: Final = Sql("SELECT digest FROM raw_webhooks WHERE digest = ANY(:digests) AND parked_reason IS NULL")
 _KEEP_RAW: Final = InsertMany(
-    RAW_WEBHOOKS,
-    ("id", "digest", "received_at_us", "body", "parked_reason"),
-    on_conflict="(digest) DO UPDATE SET parked_reason = excluded.parked_reason",
+    RAW_WEBHOOKS, ("id", "digest", "received_at_us", "body", "parked_reason"), on_conflict="(digest) DO NOTHING"
 )
+_FIND_RAW: Final = Sql("SELECT digest, id, parked_reason FROM raw_webhooks WHERE digest = ANY(:digests)")
+_EXPLAIN_RAW: Final = UpdateMany(RAW_WEBHOOKS, ("parked_reason",), keys=("digest",))
 _INSERT_INBOUND: Final = Sql(
     "INSERT INTO inbound_messages (id, account_id, source_id, provider_id, sender, kind, payload, media_id, "
     "occurred_at_us, received_at_us) "
@@ -103,14 +102,28 @@ ConsentKey = tuple[str, str]
 """(account id, recipient)."""
 
 
-def find_known_webhooks(tx: Tx, digests: Sequence[str]) -> set[str]:
-    """Return the digests of POSTs that were kept before with nothing parked: all that follows from them is done."""
-    return {row[0] for row in tx.rows(_FIND_RAW, digests=digests)}
+def keep_webhooks(tx: Tx, webhooks: Sequence[RawWebhook]) -> set[str]:
+    """
+    Keep POSTs as they came, each digest once; return the digests of those whose content is still to be kept.
 
-
-def keep_webhooks(tx: Tx, webhooks: Sequence[RawWebhook]) -> None:
-    """Keep POSTs as they came; of one that was kept before only the parked reason is renewed."""
-    tx.write_many(_KEEP_RAW, webhooks)
+    These are the new ones, and those of which something was parked before: then its reason is renewed. What follows
+    from any other was committed together with its row.
+    """
+    if tx.write_many(_KEEP_RAW, webhooks) == len(webhooks):
+        return {webhook.digest for webhook in webhooks}
+    found = tx.rows(_FIND_RAW, digests=[webhook.digest for webhook in webhooks])
+    known = {digest: (row_id, parked_reason) for digest, row_id, parked_reason in found}
+    fresh: set[str] = set()
+    renewed: list[tuple[str | None, str]] = []
+    for webhook in webhooks:
+        row_id, parked_reason = known[webhook.digest]
+        if row_id == webhook.id:
+            fresh.add(webhook.digest)
+        elif parked_reason is not None:
+            fresh.add(webhook.digest)
+            renewed.append((webhook.parked_reason, webhook.digest))
+    tx.write_many(_EXPLAIN_RAW, renewed)
+    return fresh
 
 
 def insert_inbound(tx: Tx, rows: Sequence[InboundRow]) -> set[str]:

@@ -56,14 +56,17 @@ class Tx:
         self._execute(sql, parameters)
         return self._cursor.rowcount
 
-    def write_many(self, statement: InsertMany | UpdateMany, rows: Sequence[Row]) -> None:
-        """Write rows of tuples; none is fine. Stands or falls with the transaction."""
+    def write_many(self, statement: InsertMany | UpdateMany, rows: Sequence[Row]) -> int:
+        """Write rows of tuples, none is fine; return how many were written, which a conflict or a guard may lessen."""
+        written = 0
         for start in range(0, len(rows), ROWS_PER_STATEMENT_MAX):
             part = rows[start : start + ROWS_PER_STATEMENT_MAX]
             if self.dialect is Dialect.SQLITE:
                 self._cursor.executemany(statement.sqlite, part)
             else:
                 self._cursor.execute(statement.postgresql, [list(column) for column in zip(*part, strict=True)])
+            written += self._cursor.rowcount
+        return written
 
     def _execute(self, sql: Sql, parameters: dict[str, Any]) -> None:
         if self.dialect is Dialect.SQLITE:

@@ -5,7 +5,7 @@ Every entry, change, message and status is read by itself, so that one that make
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
@@ -68,17 +68,15 @@ def _decode(body: bytes) -> Any:
         return None
 
 
-def _elements(owner: JsonObject, member: str, updates: list[Update]) -> Iterator[JsonObject]:
-    """Yield the objects of an array; whatever else stands there is parked."""
+def _elements(owner: JsonObject, member: str, updates: list[Update]) -> list[JsonObject]:
+    """Return the objects of an array; whatever else stands there is parked."""
     found = owner.get(member)
     if type(found) is not list:
         updates.append(ParkedUpdate(reason=MALFORMED))
-        return
-    for element in found:
-        if type(element) is dict:
-            yield element
-        else:
-            updates.append(ParkedUpdate(reason=MALFORMED))
+        return []
+    objects = [element for element in found if type(element) is dict]
+    updates += [ParkedUpdate(reason=MALFORMED)] * (len(found) - len(objects))
+    return objects
 
 
 def _read_value(value: JsonObject, updates: list[Update]) -> None:
