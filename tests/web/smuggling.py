@@ -79,7 +79,7 @@ BAD_BODY: dict[str, bytes] = {
     "chunk size ended by CR": _chunked(b"1\rXa\r\n0\r\n\r\n"),
     "empty chunk size": _chunked(b"\r\na\r\n0\r\n\r\n"),
     "blank in the chunk size": _chunked(b"1 1\r\na\r\n0\r\n\r\n"),
-    "endless trailers": _chunked(b"0\r\n" + b"X: y\r\n" * 10_000 + b"\r\n"),
+    "endless trailers": _chunked(b"0\r\n" + b"X: y\r\n" * 200_000),
 }
 ACCEPTED: dict[str, tuple[bytes, str]] = {
     "empty lines before the request": (b"\r\n\r\n" + _post(b"Host: a", b"Content-Length: 1", body=b"x"), "x"),

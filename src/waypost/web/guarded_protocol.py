@@ -8,9 +8,9 @@ connection is in one phase; the guard's sweep compares the time spent in it with
 
 import array
 import asyncio
-import enum
 import fcntl
 import termios
+from dataclasses import replace
 from typing import Any, Final, cast
 
 import httptools
@@ -25,26 +25,18 @@ from waypost.web.connection_guard import LINGER_SECONDS, ConnectionGuard, Refusa
 # A client may send this many requests ahead of the answers; each holds memory until its turn.
 PIPELINE_MAX: Final = 16
 _METHODS: Final = frozenset({b"DELETE", b"GET", b"HEAD", b"OPTIONS", b"PATCH", b"POST", b"PUT"})
-_WATCHED: Final = frozenset({b"host", b"content-length", b"transfer-encoding", b"expect"})
+_DECISIVE: Final = frozenset({b"expect", b"transfer-encoding", b"upgrade"})
+_VERSIONS: Final = frozenset({"1.0", "1.1"})
 
-
-class Phase(enum.IntEnum):
-    """
-    Where a connection stands. The order matters: from `DEAF` on, what the client sends is thrown away, and from
-    `LINGERING` on nothing more is written.
-    """
-
-    WAITING = 0  # for the first byte of a request
-    HEADERS = 1
-    BODY = 2
-    ANSWERING = 3  # the request is complete
-    DEAF = 4  # answering what came before something malformed
-    LINGERING = 5  # answered for good; the client may finish talking, so that it gets to read the answer
-    CLOSING = 6
-
-
-# Looking a member up on its class is what a hot path would pay for most.
-_WAITING, _HEADERS, _BODY, _ANSWERING, _DEAF, _LINGERING, _CLOSING = Phase
+# The phases of a connection, in order: from `_DEAF` on what the client sends is thrown away, from `_LINGERING` on
+# nothing more is written. Plain numbers, because they are compared several times for each request.
+_WAITING: Final = 0  # for the first byte of a request
+_HEADERS: Final = 1
+_SERVING: Final = 2  # the headers are complete; the body may still be coming
+_DEAF: Final = 3  # answering what came before something malformed
+_LINGERING: Final = 4  # answered for good; the client may finish talking, so that it gets to read the answer
+_CLOSING: Final = 5
+_NOT_YET: Final = 0.0  # a clock that starts at the end of the present chunk, if the phase lasts that long
 
 
 class _RefusedError(Exception):
@@ -79,7 +71,7 @@ class _Transport:
         self.get_write_buffer_size = transport.get_write_buffer_size
 
     def is_closing(self) -> bool:
-        return self._protocol.phase >= _LINGERING or self._transport.is_closing()
+        return self._protocol.is_closing
 
     def close(self) -> None:
         self._protocol.close_politely()
@@ -102,18 +94,22 @@ class GuardedProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.guard = guard
-        self.phase: Phase = _WAITING
         self._limits = guard.settings
-        self._since = 0.0  # when the phase began, or when the present window of the body did
+        self._phase = _WAITING
+        self._since = _NOT_YET  # when the phase began, or when the present window of the body did
         self._is_used = False
         self._chunk_bytes = 0
-        self._header_bytes = 0  # of the headers that are coming in, without the first chunk they began in
+        # Of headers: what came after the chunk they began in. Of a body: what came since it last grew, which is
+        # trailers and chunk extensions.
+        self._pending_bytes = 0
         self._window_bytes = 0
-        self._hosts = 0
-        self._has_length = False
-        self._is_chunked = False
         self._unsent_bytes = 0
         self._unsent_since = 0.0  # when the client last took something of what we owe it
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether nothing more is written."""
+        return self._phase >= _LINGERING
 
     # What asyncio calls.
 
@@ -133,17 +129,18 @@ class GuardedProtocol(HttpToolsProtocol):
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.phase = _CLOSING
+        self._phase = _CLOSING
         self._leave()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        phase = self.phase
+        phase = self._phase
         if phase >= _DEAF:
             return
-        self._chunk_bytes = len(data)
-        if phase == _HEADERS:
-            self._header_bytes += len(data)
+        size = self._chunk_bytes = len(data)
+        if phase:
+            self._pending_bytes += size
+            self._window_bytes += size
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -152,144 +149,138 @@ class GuardedProtocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             self._refuse(_refusal_of(error))
         else:
-            if self.phase == _HEADERS and self._header_bytes > self._limits.header_bytes_max:
-                self._refuse(refusals.HEADERS_TOO_LARGE)
+            phase = self._phase
+            if phase == _HEADERS or (phase == _SERVING and self.cycle.more_body):
+                if self._since == _NOT_YET:
+                    self._since = self.loop.time()
+                if self._pending_bytes > self._limits.header_bytes_max:
+                    self._refuse(refusals.HEADERS_TOO_LARGE)
 
     # What the parser calls.
 
     def on_message_begin(self) -> None:
         if len(self.pipeline) >= PIPELINE_MAX:
             raise _RefusedError(refusals.MALFORMED)
-        self.phase = _HEADERS
-        self._since = self.loop.time()
-        self._is_used = True
-        self._header_bytes = 0
-        self._hosts = 0
-        self._has_length = self._is_chunked = False
+        self._phase = _HEADERS
+        self._since = _NOT_YET
+        self._pending_bytes = 0
         super().on_message_begin()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self.phase != _HEADERS:
-            # A trailer. The application already has the headers, and must not see them grow.
-            self._window_bytes -= len(name) + len(value)
-            if self._window_bytes < -self._limits.header_bytes_max:
-                raise _RefusedError(refusals.HEADERS_TOO_LARGE)
-            return
-        name = name.lower()
-        if name in _WATCHED:
-            self._watch_header(name, value)
-        self.headers.append((name, value))
-
-    def _watch_header(self, name: bytes, value: bytes) -> None:
-        if name == b"host":
-            self._hosts += 1
-        elif name == b"content-length":
-            self._has_length = True  # The parser refuses a second one.
-        elif name == b"transfer-encoding":
-            if self._is_chunked or value.strip().lower() != b"chunked":
-                raise _RefusedError(refusals.CODING_UNKNOWN)
-            self._is_chunked = True
-        elif value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        else:
-            raise _RefusedError(refusals.EXPECTATION_UNKNOWN)
 
     def on_headers_complete(self) -> None:
         refusal = self._judge_headers()
         if refusal is not None:
             raise _RefusedError(refusal)
         super().on_headers_complete()
-        self.phase = _BODY
-        self._since = self.loop.time()
-        self._window_bytes = 0
+        self._phase = _SERVING
+        self._since = _NOT_YET
+        self._is_used = True
+        self._pending_bytes = self._window_bytes = 0
+        # The parser appends trailers here, and the application's headers must not grow: they might pass for
+        # credentials.
+        self.headers = []
 
     def _judge_headers(self) -> Refusal | None:
-        limits = self._limits
-        if len(self.headers) > limits.header_lines_max:
+        headers, limits, parser = self.headers, self._limits, self.parser
+        if len(headers) > limits.header_lines_max:
             return refusals.HEADERS_TOO_LARGE
         # Only what came in with much else has to be added up.
-        if self._header_bytes + self._chunk_bytes > limits.header_bytes_max:
-            exact = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if self._pending_bytes + self._chunk_bytes > limits.header_bytes_max:
+            exact = len(self.url) + sum(len(name) + len(value) + 4 for name, value in headers)
             if exact > limits.header_bytes_max:
                 return refusals.HEADERS_TOO_LARGE
-        if self.parser.get_method() not in _METHODS:
+        if parser.get_method() not in _METHODS:
             return refusals.METHOD_UNKNOWN
-        version = self.parser.get_http_version()
-        if version not in {"1.1", "1.0"}:
+        version = parser.get_http_version()
+        if version not in _VERSIONS:
             return refusals.VERSION_UNKNOWN
-        has_body = self._is_chunked or self._has_length
+        if not self.url.startswith(b"/") or b"#" in self.url:
+            return refusals.MALFORMED
+        by_name = dict(headers)
+        if b"host" in by_name and len(by_name) == len(headers) and _DECISIVE.isdisjoint(by_name):
+            return None
+        return self._judge_decisive_headers(version)
+
+    def _judge_decisive_headers(self, version: str) -> Refusal | None:
+        """Judge the headers that say where a request ends and whom it is for; most requests need no such look."""
+        values: dict[bytes, list[bytes]] = {}
+        for name, value in self.headers:
+            values.setdefault(name, []).append(value.strip().lower())
+        hosts = len(values.get(b"host", ()))
+        codings = values.get(b"transfer-encoding")
+        has_length = b"content-length" in values
+        if codings is not None and codings != [b"chunked"]:
+            return refusals.CODING_UNKNOWN
+        if b"expect" in values and not self.expect_100_continue:
+            return refusals.EXPECTATION_UNKNOWN
         if (
             # RFC 9112 3.2: a 1.1 request without exactly one Host is answered with 400.
-            self._hosts > 1
-            or (self._hosts == 0 and version == "1.1")
-            # RFC 9112 6.1: both, or chunked from a 1.0 client, is how requests are smuggled.
-            or (self._is_chunked and (self._has_length or version == "1.0"))
+            hosts > 1
+            or (hosts == 0 and version == "1.1")
+            # RFC 9112 6.1: chunked with a length too, or from a 1.0 client, is how requests are smuggled.
+            or (codings is not None and (has_length or version == "1.0"))
             # The parser would take the body of an upgrade for the new protocol's bytes.
-            or (has_body and self.parser.should_upgrade())
-            or not self.url.startswith(b"/")
-            or b"#" in self.url
+            or (b"upgrade" in values and (has_length or codings is not None))
         ):
             return refusals.MALFORMED
         return None
 
     def on_body(self, body: bytes) -> None:
-        self._window_bytes += len(body)
+        self._pending_bytes = 0
         super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        if self.phase == _BODY:
-            self.phase = _ANSWERING
 
     # What uvicorn's request cycle calls.
 
     def on_response_complete(self) -> None:
         """Go on to the next request. Replaces uvicorn's, which would start a timer for each."""
         self.server_state.total_requests += 1
-        if self.transport.is_closing():
+        phase = self._phase
+        if phase >= _LINGERING:
             return
         self.flow.resume_reading()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
-        elif self.phase == _ANSWERING:
-            self._wait()
-        elif self.phase == _HEADERS:
+        elif phase == _HEADERS:
             self._since = self.loop.time()
-        else:
+        elif phase == _DEAF or self.cycle.more_body:
             # Answered before all of the body was there: nobody will read the rest.
             self.close_politely()
+        else:
+            self._phase = _WAITING
+            self._since = self.loop.time()
 
     def close_politely(self) -> None:
         """Close, and if the client is still sending let it read the answer first. A second call does nothing."""
-        if self.phase >= _LINGERING:
+        phase = self._phase
+        if phase >= _LINGERING:
             return
-        if self.phase in {_BODY, _DEAF, _HEADERS} and self.transport.can_write_eof():
+        is_sending = phase in {_HEADERS, _DEAF} or (phase == _SERVING and self.cycle.more_body)
+        if is_sending and self.transport.can_write_eof():
             self._linger()
         else:
             self._close_now()
 
     # Ours.
 
-    def _wait(self) -> None:
-        self.phase = _WAITING
-        self._since = self.loop.time()
-
     def _linger(self) -> None:
-        self.phase = _LINGERING
+        self._phase = _LINGERING
         self._since = self.loop.time()
         self.transport.write_eof()
         if self.flow is not None:
             self.flow.resume_reading()
 
     def _close_now(self) -> None:
-        self.phase = _CLOSING
+        self._phase = _CLOSING
         self._since = self.loop.time()
         cast("_Transport", self.transport).close_now()
 
+    def _abort(self) -> None:
+        self._phase = _CLOSING
+        self.transport.abort()
+
     def _stop_listening(self) -> None:
         """Read no more, and close after the answers that are owed."""
-        self.phase = _DEAF
+        self._phase = _DEAF
         last = self.pipeline[0][0] if self.pipeline else self.cycle
         last.keep_alive = False
 
@@ -297,33 +288,27 @@ class GuardedProtocol(HttpToolsProtocol):
         """Answer what cannot be served, once what came before it has been served, and close."""
         self.guard.count(refusal)
         cycle = self.cycle
-        is_owing = cycle is not None and not cycle.response_complete
-        if is_owing and (self.pipeline or self.phase != _BODY):
-            # The client learns from the close that this one was not taken.
-            self._stop_listening()
-            return
-        if is_owing:
+        if cycle is not None and not cycle.response_complete:
+            if self.pipeline or self._phase != _SERVING or not cycle.more_body:
+                # It is a later request that is refused; its client learns from the close that it was not taken.
+                self._stop_listening()
+                return
             cycle.disconnected = True
             cycle.message_event.set()
-        if not (is_owing and cycle.response_started):
-            self.transport.write(refusal.answer)
-        self.phase = _DEAF
+            if cycle.response_started:
+                refusal = replace(refusal, answer=b"")
+        self.transport.write(refusal.answer)
+        self._phase = _DEAF
         self.close_politely()
 
     def check(self, now: float) -> None:
         """Close the connection if a deadline has passed; the guard calls this every sweep."""
         unsent_bytes = self.transport.get_write_buffer_size()
         if unsent_bytes:
-            # The system's buffer of some megabytes reports room only when a third of it is free: too coarse a sign of
-            # life of a slow reader.
-            unsent_bytes += _unacknowledged_bytes(self.transport)
-        if self._unsent_bytes == 0 or unsent_bytes < self._unsent_bytes:
-            self._unsent_since = now
-        self._unsent_bytes = unsent_bytes
-        if unsent_bytes:
-            self._check_reader(now)
+            self._check_reader(now, unsent_bytes)
             return
-        limits, phase, spent = self._limits, self.phase, now - self._since
+        self._unsent_bytes = 0
+        limits, phase, spent = self._limits, self._phase, now - self._since
         if phase == _WAITING:
             if spent > (limits.keep_alive_seconds if self._is_used else limits.first_byte_seconds):
                 if not self._is_used:
@@ -334,17 +319,24 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._since = now  # The answer before this request is ours to give; the client is not late yet.
             elif spent > limits.header_seconds:
                 self._refuse(refusals.HEADER_SLOW)
-        elif phase == _BODY:
-            self._check_body(now, spent)
+        elif phase == _SERVING:
+            if self.cycle.more_body:
+                self._check_body(now, spent)
         elif phase >= _LINGERING and spent > LINGER_SECONDS:
-            self.transport.abort()
+            self._abort()
 
-    def _check_reader(self, now: float) -> None:
+    def _check_reader(self, now: float, unsent_bytes: int) -> None:
         """Cut off a client that takes nothing of its answer; while it takes some, no other clock runs."""
+        # The system's buffer of some megabytes reports room only when a third of it is free: too coarse a sign of
+        # life of a slow reader.
+        unsent_bytes += _unacknowledged_bytes(self.transport)
+        if self._unsent_bytes == 0 or unsent_bytes < self._unsent_bytes:
+            self._unsent_since = now
+        self._unsent_bytes = unsent_bytes
         self._since, self._window_bytes = now, 0
         if now - self._unsent_since > self._limits.write_stall_seconds:
             self.guard.count(refusals.STALLED)
-            self.transport.abort()
+            self._abort()
 
     def _check_body(self, now: float, spent: float) -> None:
         if self.flow.read_paused or self.cycle.waiting_for_100_continue or self.pipeline:
