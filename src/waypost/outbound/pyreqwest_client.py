@@ -92,7 +92,8 @@ class PyreqwestClient:
     ) -> HttpAnswer:
         """See `HttpClient.request`."""
         request = self._build(method, url, headers, body, timeouts)
-        await self._slots.take(self._timeouts.pool_seconds)
+        if not self._slots.take_now():
+            await self._slots.take(self._timeouts.pool_seconds)
         try:
             response = await request.__aenter__()
             try:
@@ -104,18 +105,13 @@ class PyreqwestClient:
             raise _outbound_error(error, url) from error
         finally:
             self._slots.free()
-        if content is None:
-            return HttpAnswer(response.status, _Headers(response), b"")
-        if len(content) > body_bytes_max:
+        answer_body = b"" if content is None else bytes(content)
+        if len(answer_body) > body_bytes_max:
             await request.__aexit__(None, None, None)
-            raise OutboundError(
-                EndKind.BODY_TOO_LARGE,
-                request_started=True,
-                detail=f"status {response.status}, more than {body_bytes_max} bytes",
-                status=response.status,
-            )
+            detail = f"status {response.status}, more than {body_bytes_max} bytes"
+            raise OutboundError(EndKind.BODY_TOO_LARGE, request_started=True, detail=detail)
         # A body read to its end has freed its connection: leaving the context as well would cost 6 us a request.
-        return HttpAnswer(response.status, _Headers(response), bytes(content))
+        return HttpAnswer(response.status, _Headers(response), answer_body)
 
     @asynccontextmanager
     async def stream(
