@@ -4,14 +4,13 @@ import os
 import secrets
 import socket
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.metadata import version
 
-from waypost import __version__
 from waypost.app.observers import CommitMetrics
-from waypost.blobs import FileBlobs, open_blob_store
+from waypost.blobs import ObjectBlobStore, open_blob_store
 from waypost.master_key import read_master_key
 from waypost.observe import Metrics
-from waypost.ports import BlobStore, Clock, IdFactory, SystemClock, UuidFactory
+from waypost.ports import Clock, IdFactory, SystemClock, UuidFactory
 from waypost.settings import Settings
 from waypost.store.connections import SqliteConnector, connector_for
 from waypost.store.directory import Directory
@@ -33,7 +32,7 @@ class Foundation:
     sealer: Sealer
     database: Database
     directory: Directory
-    blobs: BlobStore
+    blobs: ObjectBlobStore
     token_key: bytes
 
     @property
@@ -51,7 +50,7 @@ async def open_foundation(settings: Settings) -> Foundation:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     sealer = Sealer([read_master_key(settings)])
     migrate(settings.database_url)
-    metrics = Metrics(version=__version__)
+    metrics = Metrics(version=version("waypost"))
     database = Database(connector_for(settings.database_url), observer=CommitMetrics(metrics))
     await database.start()
     try:
@@ -72,4 +71,18 @@ async def open_foundation(settings: Settings) -> Foundation:
         directory=directory,
         blobs=open_blobs(settings),
         token_key=token_key,
+    )
+
+
+def open_blobs(settings: Settings) -> ObjectBlobStore:
+    """Open the blob store that the settings name."""
+    s3 = settings.s3
+    return open_blob_store(
+        settings.blob_url,
+        endpoint=s3.endpoint_url,
+        region=s3.region,
+        access_key_id=None if s3.access_key_id is None else s3.access_key_id.get_secret_value(),
+        secret_access_key=None if s3.secret_access_key is None else s3.secret_access_key.get_secret_value(),
+        is_virtual_hosted=s3.virtual_hosted,
+        timeout_seconds=s3.timeout_seconds,
     )

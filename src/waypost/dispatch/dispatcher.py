@@ -68,7 +68,6 @@ class DispatchLimits:
     number_pace: Pace
     pair_pace: Pace
     attempts_max: int
-    soft_refusal_wait_seconds: float
 
 
 class Dispatcher:

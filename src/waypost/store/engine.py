@@ -109,6 +109,9 @@ class _Writer:
     def put(self, entry: _Entry) -> None:
         self._queue.put(entry)
 
+    def waiting(self) -> int:
+        return self._queue.qsize()
+
     def _work(self) -> None:
         connection: Connection | None = None
         is_open = True
@@ -304,6 +307,10 @@ class Database:
         else:
             writer.put((step, item, future))
         return future
+
+    def waiting_items(self) -> int:
+        """Return how many writes wait for their transaction now, those of the running commits left out."""
+        return sum(writer.waiting() for writer in set(self._writers.values()))
 
     async def write(self, operation: Callable[[Tx], Result], *, lane: Lane = Lane.MANAGE) -> Result:
         """Run one operation in a transaction of the lane; durable when this returns. For what is not hot."""

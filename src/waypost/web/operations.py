@@ -30,10 +30,9 @@ class OperationsApp:
     ``/metrics``: Prometheus text.
     """
 
-    def __init__(self, metrics: Metrics, checks: list[Check], *, before_metrics: Callable[[], None]) -> None:
+    def __init__(self, metrics: Metrics, checks: list[Check]) -> None:
         self._metrics = metrics
         self._checks = checks
-        self._before_metrics = before_metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         path = scope["path"].rstrip("/")
@@ -44,7 +43,6 @@ class OperationsApp:
         elif path == "/health/ready":
             await self._answer_ready(send)
         elif path == "/metrics":
-            self._before_metrics()
             await answer(send, 200, self._metrics.render(), headers=(_TEXT, _FRESH))
         else:
             await answer(send, 404, b"")

@@ -1,0 +1,81 @@
+"""Outgoing HTTP: one client for the provider's fixed hosts, one behind the guard for customers' URLs."""
+
+from dataclasses import dataclass
+
+from waypost.app.foundation import Foundation
+from waypost.media.fetcher import Fetcher
+from waypost.outbound.aiohttp_client import AiohttpClient
+from waypost.outbound.guard import OutboundPolicy
+from waypost.outbound.http import HttpClient, Timeouts
+from waypost.outbound.pyreqwest_client import PyreqwestClient
+from waypost.providers.cloud_api.client import CloudApiClient
+from waypost.settings import Settings
+
+NOTIFY_CONNECTIONS_PER_SLOT = 4
+"""The notifier lets slow deliveries leave their slots: it holds more connections than slots."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clients:
+    """The clients of one process."""
+
+    policy: OutboundPolicy
+    upstream: HttpClient
+    customers: HttpClient
+    provider: CloudApiClient
+    fetcher: Fetcher
+
+    async def close(self) -> None:
+        """End all connections; a second call does nothing."""
+        await self.upstream.close()
+        await self.customers.close()
+
+
+def open_clients(foundation: Foundation) -> Clients:
+    """Open the clients; nothing connects before the first request."""
+    settings = foundation.settings
+    policy = OutboundPolicy(allow_http=settings.allow_http_urls, allowed_networks=settings.allowed_networks)
+    notify, media = settings.notify, settings.media
+    customers = AiohttpClient(
+        policy=policy,
+        timeouts=Timeouts(
+            total_seconds=notify.timeout_seconds,
+            pool_seconds=notify.timeout_seconds / 4,
+            connect_seconds=min(notify.connect_timeout_seconds, notify.timeout_seconds / 4),
+            read_seconds=notify.timeout_seconds,
+        ),
+        connections_max=notify.concurrency_max * NOTIFY_CONNECTIONS_PER_SLOT,
+    )
+    upstream = _upstream_client(settings, policy)
+    base_urls = {"meta": settings.graph_url, "sandbox": settings.sandbox_url or settings.graph_url}
+    return Clients(
+        policy=policy,
+        upstream=upstream,
+        customers=customers,
+        provider=CloudApiClient(upstream, base_urls=base_urls, clock=foundation.clock),
+        fetcher=Fetcher(
+            customers,
+            settings.data_dir / "incoming",
+            redirects_max=media.redirects_max,
+            fetches_per_account_max=media.account_fetches_max,
+            total_seconds=media.fetch_timeout_seconds,
+            connect_seconds=media.connect_timeout_seconds,
+            first_byte_seconds=media.first_byte_timeout_seconds,
+            rate_bytes_per_second_min=media.rate_bytes_per_second_min,
+        ),
+    )
+
+
+def _upstream_client(settings: Settings, policy: OutboundPolicy) -> HttpClient:
+    dispatch = settings.dispatch
+    timeouts = Timeouts(
+        total_seconds=dispatch.request_timeout_seconds,
+        pool_seconds=dispatch.request_timeout_seconds / 4,
+        connect_seconds=min(dispatch.connect_timeout_seconds, dispatch.request_timeout_seconds / 4),
+        read_seconds=dispatch.request_timeout_seconds,
+    )
+    # Some places besides those of the messages in flight, for media.
+    connections_max = dispatch.in_flight_max + 16
+    if dispatch.http_client == "pyreqwest":
+        return PyreqwestClient(timeouts=timeouts, connections_max=connections_max)
+    return AiohttpClient(policy=policy, timeouts=timeouts, connections_max=connections_max)

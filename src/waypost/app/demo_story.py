@@ -1,0 +1,83 @@
+"""What the demo tells its user: a file of facts, a picture to send, and lines to paste."""
+
+import json
+import struct
+import sys
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from waypost.app.private_files import write_private
+
+DEMO_FILE = "demo.json"
+PICTURE_FILE = "picture.png"
+_WIDTH, _HEIGHT = 320, 200
+
+
+def write_demo_file(data_dir: Path, facts: Mapping[str, str]) -> None:
+    """Write the facts for programs, mode 0600: the API key is among them."""
+    write_private(data_dir / DEMO_FILE, json.dumps(dict(facts), indent=1) + "\n")
+
+
+def write_picture(data_dir: Path) -> Path:
+    """Draw the picture that the story sends, unless it is there; return its path."""
+    path = data_dir / PICTURE_FILE
+    if not path.exists():
+        path.write_bytes(_draw())
+    return path
+
+
+def print_story(facts: Mapping[str, str], picture: Path) -> None:
+    """Print what runs where, and the lines that send a picture to the phone and read what became of it."""
+    sys.stdout.write(_STORY.format(**facts, picture=picture) + "\n")
+    sys.stdout.flush()
+
+
+_STORY = """
+Waypost demo is ready.
+
+  API         {base_url}       key {api_key}
+  API pages   {base_url}/docs
+  sandbox     {console_url}
+  inspector   {inspector_url}   (the demo account's webhooks, as they come in)
+
+The story, to paste line by line:
+
+# 1. The customer writes first: that opts them in and opens the 24-hour window.
+curl -sS -X POST {sandbox_url}/sandbox/phones/{phone}/messages -H 'Content-Type: application/json' -d '{{"to":"{source_phone}","type":"text","text":{{"body":"Is my bicycle ready?"}}}}'
+
+# 2. Upload a picture.
+MEDIA_ID=$(curl -sS -X POST {base_url}/api/v2/media/upload/ -H 'Authorization: Bearer {api_key}' -F 'file=@{picture};type=image/png' | sed 's/.*"mediaId":"\\([^"]*\\)".*/\\1/'); echo "media $MEDIA_ID"
+
+# 3. Send it.
+MESSAGE_ID=$(curl -sS -X POST {base_url}/api/v2/message/ -H 'Authorization: Bearer {api_key}' -H 'Content-Type: application/json' -d '{{"message":[{{"recipient_whatsapp":"{phone}","message_type":"media","recipient_type":"individual","source":"{source_id}","x-apiheader":"ticket-118","type_media":[{{"attachments":[{{"attachment_id":"'$MEDIA_ID'","caption":"Ready for collection"}}]}}]}}]}}' | sed 's/.*"id":"\\([^"]*\\)".*/\\1/'); echo "message $MESSAGE_ID"
+
+# 4. Read what became of it: accepted, sent, delivered, read.
+curl -sS {base_url}/api/v2/message/$MESSAGE_ID -H 'Authorization: Bearer {api_key}'; echo
+
+# 5. See it on the phone, and the webhooks that told of it.
+curl -sS {sandbox_url}/sandbox/phones/{phone}/messages; echo
+curl -sS '{inspector_url}events?ncmessage_id='$MESSAGE_ID; echo
+"""  # noqa: E501 - lines to paste stay in one piece
+
+
+def _draw() -> bytes:
+    """Return a PNG: a sky, a sun, a hill; 320 by 200 pixels."""
+    rows = bytearray()
+    for y in range(_HEIGHT):
+        rows.append(0)
+        for x in range(_WIDTH):
+            hill = 150 + (x - 160) ** 2 // 400
+            if (x - 230) ** 2 + (y - 60) ** 2 < 900:
+                rows += bytes((255, 214, 102))
+            elif y > hill:
+                rows += bytes((52, 120 + (y - hill), 72))
+            else:
+                rows += bytes((120 + y // 2, 180 + y // 4, 235))
+    header = struct.pack(">IIBBBBB", _WIDTH, _HEIGHT, 8, 2, 0, 0, 0)
+    data = zlib.compress(bytes(rows), 9)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

@@ -1,0 +1,73 @@
+"""The processes: ``serve`` for real work, ``demo`` for a first look. Both end with an exit code."""
+
+import sys
+from collections.abc import Awaitable, Callable
+
+import uvloop
+
+from waypost.app.demo import build_demo, demo_settings
+from waypost.app.foundation import open_foundation
+from waypost.app.gateway import Gateway
+from waypost.maintenance.leases import DataDirectoryInUseError
+from waypost.observe import configure_logging, get_logger
+from waypost.service import run_services
+from waypost.settings import Role, Settings
+from waypost.settings_text import SettingsError
+from waypost.store.connections import ConnectionLost, UnsafeDatabaseError
+from waypost.store.engine import StoreUnavailableError
+from waypost.store.migrate import SchemaTooNewError
+from waypost.store.sealing import SealBrokenError
+
+EXIT_CANNOT_START = 1
+
+_EXPECTED = (
+    ConnectionLost,
+    DataDirectoryInUseError,
+    OSError,
+    SchemaTooNewError,
+    SealBrokenError,
+    SettingsError,
+    StoreUnavailableError,
+    UnsafeDatabaseError,
+)
+"""What keeps a process from starting and is explained by its own text."""
+
+
+def run_serve(settings: Settings, roles: frozenset[Role]) -> int:
+    """Run a gateway with these roles until a signal; return the exit code."""
+    return _run(settings, lambda: _serve(settings, roles))
+
+
+def run_demo(settings: Settings) -> int:
+    """Run gateway, sandbox and webhook inspector in one process until a signal; return the exit code."""
+    return _run(settings, lambda: _demo(settings))
+
+
+def _run(settings: Settings, main: Callable[[], Awaitable[int]]) -> int:
+    configure_logging(log_format=settings.log_format, level=settings.log_level)
+
+    async def guarded() -> int:
+        try:
+            return await main()
+        except _EXPECTED as error:
+            sys.stderr.write(f"Waypost cannot start: {error}\n")
+            return EXIT_CANNOT_START
+
+    return uvloop.run(guarded())
+
+
+async def _serve(settings: Settings, roles: frozenset[Role]) -> int:
+    foundation = await open_foundation(settings)
+    log = get_logger("process")
+    gateway = Gateway(foundation, roles)
+
+    def announce() -> None:
+        gateway.is_ready = True
+        log.info("process.ready", roles=sorted(roles), node=foundation.node, port=gateway.server.port)
+
+    return await run_services(gateway.services, drain_seconds=settings.drain_seconds, on_ready=announce)
+
+
+async def _demo(settings: Settings) -> int:
+    demo = await build_demo(await open_foundation(demo_settings(settings)))
+    return await run_services(demo.services, drain_seconds=settings.drain_seconds, on_ready=demo.announce)
