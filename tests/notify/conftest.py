@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 from standardwebhooks import Webhook
+from tests.commits import CommitSignal
 
 from waypost.notify.notifier import Notifier
 from waypost.observe.metrics import Metrics
@@ -170,15 +171,15 @@ class State:
 class House:
     """A database with an account, its directory, and as many notifiers as a test starts."""
 
-    def __init__(self, database: Database, client: AiohttpClient) -> None:
+    def __init__(self, database: Database, commits: CommitSignal, client: AiohttpClient) -> None:
         self.database = database
+        self.commits = commits
         self.client = client
         self.sealer = Sealer([b"k" * 32])
         self.directory = Directory(database, self.sealer)
         self.clock = VirtualClock()
         self.ids = UuidFactory()
         self.metrics = Metrics()
-        self.committed = asyncio.Condition()
         self.notifier: Notifier | None = None
         self._endpoints = 0
 
@@ -225,14 +226,8 @@ class House:
         return {row[0]: State(row[0], row[1], row[2], (row[3] - self.clock.at_us) / 1e6, *row[4:]) for row in rows}
 
     async def until(self, condition: Callable[[dict[str, State]], bool]) -> dict[str, State]:
-        """Wait until what is stored meets the condition; looked at after every turn of the notifier."""
-        async with asyncio.timeout(WAIT_SECONDS):
-            while True:
-                async with self.committed:
-                    states = await self.states()
-                    if condition(states):
-                        return states
-                    await self.committed.wait()
+        """Wait until what is stored meets the condition; looked at after every commit."""
+        return await self.commits.until(self.states, condition)
 
     @contextlib.asynccontextmanager
     async def notifying(self, **settings: object) -> AsyncIterator[Notifier]:
@@ -254,20 +249,12 @@ class House:
         stopping = asyncio.Event()
         self.notifier = notifier
         task = asyncio.create_task(notifier.run(stopping))
-        watch = asyncio.create_task(self._watch_commits())
         try:
             yield notifier
         finally:
             stopping.set()
             await task
-            watch.cancel()
             self.notifier = None
-
-    async def _watch_commits(self) -> None:
-        while True:
-            await asyncio.sleep(0.01)
-            async with self.committed:
-                self.committed.notify_all()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -281,10 +268,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 async def house(database_url: str) -> AsyncIterator[House]:
     migrate(database_url)
-    database = Database(connector_for(database_url))
+    commits = CommitSignal()
+    database = Database(connector_for(database_url), observer=commits)
     await database.start()
     client = AiohttpClient(policy=LOOPBACK, connections_max=1000)
-    house = House(database, client)
+    house = House(database, commits, client)
     await database.write(lambda tx: create_account(tx, account_id=ACCOUNT, name="A", now_us=NOW_US))
     await house.directory.refresh()
     yield house

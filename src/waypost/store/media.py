@@ -78,8 +78,9 @@ _CLAIM_PENDING: Final = Sql(
 )
 _END_PENDING: Final = Sql(
     "UPDATE media_assets SET state = :state, digest = :digest, "
-    "mime_type = COALESCE(CAST(:mime_type AS TEXT), mime_type), kind = :kind, size_bytes = :size_bytes, due_at_us = :due_at_us, attempts = :attempts, "
-    "failure_detail = :failure_detail WHERE account_id = :account_id AND id = :media_id AND state = 'pending'"
+    "mime_type = COALESCE(CAST(:mime_type AS TEXT), mime_type), kind = :kind, size_bytes = :size_bytes, "
+    "due_at_us = :due_at_us, attempts = :attempts, failure_detail = :failure_detail "
+    "WHERE account_id = :account_id AND id = :media_id AND state = 'pending'"
 )
 _FIND_URL: Final = Sql(
     "SELECT digest, mime_type, kind, size_bytes, filename, etag, last_modified, checked_at_us FROM media_urls "
