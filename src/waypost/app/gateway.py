@@ -39,6 +39,7 @@ from waypost.web.api_v2.router import ApiV2, Operation, Operations
 from waypost.web.api_v2.sending import SendEndpoint
 from waypost.web.api_v2.sources import SourceEndpoints
 from waypost.web.auth import Authenticator
+from waypost.web.exchange import AsgiApp
 from waypost.web.gateway import GatewayApp
 from waypost.web.key_use import KeyUseRecorder
 from waypost.web.manage.app import build_manage_app
@@ -170,6 +171,7 @@ class Gateway:
                 number_pace=Pace(limits.number_rate_per_second, limits.number_burst),
                 pair_pace=Pace(1.0 / max(limits.pair_interval_seconds, 1e-6), limits.pair_burst),
                 attempts_max=limits.attempts_max,
+                soft_refusal_wait_seconds=limits.soft_refusal_wait_seconds,
             ),
             observer=DispatchMetrics(foundation.metrics),
             on_told=self.notifier.wake,
@@ -317,7 +319,7 @@ class Gateway:
         self.notifier.wake()
         self.collector.wake()
 
-    def _manage(self) -> object:
+    def _manage(self) -> AsgiApp:
         foundation = self.foundation
         return build_manage_app(
             ManageContext(

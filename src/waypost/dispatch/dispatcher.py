@@ -68,6 +68,7 @@ class DispatchLimits:
     number_pace: Pace
     pair_pace: Pace
     attempts_max: int
+    soft_refusal_wait_seconds: float
 
 
 class Dispatcher:
@@ -360,6 +361,7 @@ class Dispatcher:
                 attempt_number=claim.number,
                 failed_attempts=candidate.failed_attempts,
                 attempts_max=self._limits.attempts_max,
+                soft_refusal_wait_seconds=self._limits.soft_refusal_wait_seconds,
                 random=random.random(),  # noqa: S311 - jitter
             )
             if decision.silence is not None:

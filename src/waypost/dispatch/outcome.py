@@ -30,7 +30,13 @@ class Decision:
 
 
 def decide(
-    failure: SendFailure, *, attempt_number: int, failed_attempts: int, attempts_max: int, random: float
+    failure: SendFailure,
+    *,
+    attempt_number: int,
+    failed_attempts: int,
+    attempts_max: int,
+    soft_refusal_wait_seconds: float,
+    random: float,
 ) -> Decision:
     """
     Return what becomes of a message whose attempt failed (reliability, the end of a POST).
@@ -57,6 +63,9 @@ def decide(
             if failed >= attempts_max:
                 return _failed(FailureReason.TECHNICAL_ERROR, failed)
             wait = send_retry_seconds(failed, retry_after_seconds=failure.retry_after_seconds, random=random)
+            if failure.http_status is not None:
+                # A soft refusal: whether it can follow an acceptance is not documented, so a status gets time to say so.
+                wait = max(wait, soft_refusal_wait_seconds)
             return Decision(state=MessageState.WAITING, failed_attempts=failed, wait_seconds=wait, wait_reason="retry")
         case other:
             assert_never(other)

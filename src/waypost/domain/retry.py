@@ -7,9 +7,6 @@ RETRY_AFTER_SECONDS_MAX: Final = 24 * 3600.0
 SEND_RETRY_SECONDS: Final = (2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0)
 """Before the second, third… attempt to hand a message upstream; the last repeats."""
 
-SOFT_REFUSAL_HOLD_SECONDS: Final = 30.0
-"""After upstream's own 5xx with an error body: a status for the token may still come (reliability, end of a POST)."""
-
 THROTTLE_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 300.0)
 """How long a source falls silent after the first, second… throttling in a row."""
 

@@ -23,7 +23,7 @@ from typing import Any, Final
 import orjson
 
 from waypost.domain.errors import FailureReason, SendFailure, SendFailureKind, ThrottleScope
-from waypost.domain.retry import RETRY_AFTER_SECONDS_MAX, SOFT_REFUSAL_HOLD_SECONDS
+from waypost.domain.retry import RETRY_AFTER_SECONDS_MAX
 from waypost.outbound.http import HttpAnswer, OutboundError
 from waypost.ports import Accepted
 from waypost.providers.cloud_api.errors import NO_SUCH_OBJECT_SUBCODE, CodeMeaning, GraphError, clean_detail, read_error
@@ -103,11 +103,9 @@ def _refused(answer: HttpAnswer, error: GraphError, *, now_us: int) -> SendFailu
         kind, scope = SendFailureKind.THROTTLED, ThrottleScope.SOURCE
     retry_after = _retry_after(answer, now_us=now_us)
     if answer.status >= 500:
-        # A soft refusal: whether it can follow an acceptance is not documented, so a status gets time to say so. A
-        # code we do not know is the server's trouble then, not the message's.
+        # A code we do not know is the server's trouble then, not the message's.
         if meaning.kind is SendFailureKind.REJECTED and meaning.reason is FailureReason.PLATFORM_ERROR:
             kind = SendFailureKind.TRANSIENT
-        retry_after = max(SOFT_REFUSAL_HOLD_SECONDS, retry_after or 0.0)
     return SendFailure(
         kind=kind,
         reason=meaning.reason,
