@@ -21,8 +21,8 @@ bench: ## Measure against the ceilings of this machine; writes benchmarks/result
 docs: ## Write the documents that are generated from the code.
 	@$(PYTHON) -m tools.run --with-tests -- python -m tools.docs
 
-lock: ## Resolve the dependencies again into requirements/*.lock.
-	@$(PYTHON) -m tools.run --with-tests -- python -m tools.lock
+lock: ## Resolve the dependencies into requirements/*.lock; UPGRADE=1 takes the newest of each.
+	@$(PYTHON) -m tools.run --with-tests -- python -m tools.lock $(if $(UPGRADE),--upgrade)
 
 clean: ## Remove the virtual environment and what tools left behind; keeps var/.
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
