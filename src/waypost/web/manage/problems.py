@@ -47,7 +47,7 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457
     Why the request is not carried out, for the caller's eyes.
 
     ``detail`` says what is wrong here, ``hint`` what to do; neither repeats a secret. ``retry_after_seconds`` is given
-    with 429 and 503.
+    with 429 and 503, ``allowed_methods`` with 405.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457
         hint: str,
         faults: tuple[Fault, ...] = (),
         retry_after_seconds: int | None = None,
+        allowed_methods: str = "",
     ) -> None:
         super().__init__(detail)
         self.kind = kind
@@ -65,6 +66,7 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457
         self.hint = hint
         self.faults = faults
         self.retry_after_seconds = retry_after_seconds
+        self.allowed_methods = allowed_methods
 
 
 def not_found(noun: str) -> Problem:

@@ -181,6 +181,13 @@ class ConsentCheck(Request):
     recipients: Recipients
 
 
+class ConsentExport(Request):
+    """Which page of all consents; the cursor is a number, and so it is in the body too."""
+
+    cursor: str | None = Field(default=None, max_length=64)
+    limit: int = Field(default=200, ge=1, le=200)
+
+
 class ConsentHistory(Request):
     """Whose history to read."""
 

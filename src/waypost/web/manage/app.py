@@ -1,0 +1,83 @@
+"""The manage API as one ASGI application, with the documents of both APIs beside it."""
+
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.routing import APIRoute
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from waypost.web.documents import Documents
+from waypost.web.manage.account_routes import AccountRoutes, KeyRoutes
+from waypost.web.manage.consent_routes import ConsentRoutes
+from waypost.web.manage.context import ManageContext
+from waypost.web.manage.guarding import Gate, answer_problem, routing_problem
+from waypost.web.manage.overview_routes import OverviewRoutes
+from waypost.web.manage.source_routes import SourceRoutes
+from waypost.web.manage.traffic_routes import MediaRoutes, MessageRoutes
+from waypost.web.manage.webhook_routes import WebhookRoutes
+from waypost.web.openapi import build_openapi
+
+PREFIX = "/manage/v1"
+_HEADERS = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "content-security-policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+}
+
+
+def build_manage_app(context: ManageContext) -> FastAPI:
+    """Return the application: ``/manage/v1`` behind a key, and ``/docs`` and ``/openapi.json`` open to all."""
+    app = FastAPI(title="Waypost", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    router = APIRouter(prefix=PREFIX, route_class=Gate(context).route_class())
+    for group in (
+        OverviewRoutes,
+        AccountRoutes,
+        KeyRoutes,
+        SourceRoutes,
+        MessageRoutes,
+        WebhookRoutes,
+        MediaRoutes,
+        ConsentRoutes,
+    ):
+        group(context).add_to(router)
+    app.include_router(router)
+    Documents(
+        build=lambda: build_openapi(app, version=version("waypost"), server_url=context.settings.base_url)
+    ).add_to(app)
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return answer_problem(routing_problem(error, allowed=_methods_of(router, request.url.path)), ids=context.ids)
+
+    app.add_exception_handler(HTTPException, refuse)
+    app.add_middleware(_Headers)
+    return app
+
+
+class _Headers:
+    """Puts the security headers on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers[name] = value
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def _methods_of(router: APIRouter, path: str) -> list[str]:
+    """Return the methods that a path takes: each route knows only its own."""
+    methods: set[str] = set()
+    for route in router.routes:
+        if isinstance(route, APIRoute) and route.path_regex.match(path):
+            methods |= route.methods or set()
+    return sorted(methods) or ["GET"]  # the documents

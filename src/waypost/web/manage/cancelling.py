@@ -1,0 +1,51 @@
+"""Cancelling a message: taken back, and told to subscribers, in one transaction."""
+
+from waypost.contract.events import StatusNotice
+from waypost.domain.errors import FailureReason
+from waypost.domain.status import Status
+from waypost.outbox import StatusNews, tell
+from waypost.store.cancellation import cancel_messages
+from waypost.store.directory import Snapshot
+from waypost.store.inspection import find_message
+from waypost.store.transaction import Tx
+from waypost.web.manage.editing import Editor
+from waypost.web.manage.problems import Problem, ProblemKind, not_found
+from waypost.web.manage.traffic_views import status_name
+
+
+def cancel_message(tx: Tx, editor: Editor, account_id: str, message_id: str, *, snapshot: Snapshot) -> None:
+    """
+    Cancel one message; once this is durable no request for it starts (POL-5).
+
+    Subscribers hear of it as ``failed`` with the contract's 8015. Raises ``Problem``: there is no such message, or
+    something has been done about it already.
+    """
+    now_us = editor.clock.now_us()
+    cancelled = cancel_messages(tx, account_id, [message_id], now_us=now_us)
+    if not cancelled:
+        found = find_message(tx, account_id, message_id)
+        if found is None:
+            raise not_found("message")
+        raise Problem(
+            ProblemKind.CONFLICT,
+            f"The message cannot be cancelled any more: it is {status_name(found[0].state)}.",
+            hint="Only messages that are scheduled, waiting or queued can be cancelled.",
+        )
+    news = [
+        StatusNews(
+            account_id=account_id,
+            source_id=one.source_id,
+            notice=StatusNotice(
+                message_id=one.id,
+                recipient=one.recipient,
+                status=Status.FAILED,
+                occurred_at_us=now_us,
+                reason=FailureReason.CANCELLED,
+                source=one.source_given or "",
+                caller_data=one.caller_data,
+            ),
+        )
+        for one in cancelled
+    ]
+    tell(tx, snapshot, editor.ids, news, now_us=now_us)
+    editor.note(tx, account_id=account_id, action="message.cancel", target=message_id)

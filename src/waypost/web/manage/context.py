@@ -1,0 +1,73 @@
+"""What the manage API is built from, and who calls it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from waypost.outbound.guard import OutboundPolicy
+from waypost.ports import Clock, IdFactory
+from waypost.settings import Settings
+from waypost.store.directory import Directory
+from waypost.store.engine import Database
+from waypost.store.sealing import Sealer
+from waypost.store.transaction import Tx
+from waypost.web.auth import Authenticator, Principal
+from waypost.web.manage.editing import Editor
+
+Result = TypeVar("Result")
+
+
+def do_nothing() -> None:
+    """Wake nobody: work is found by polling all the same, within a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManageContext:
+    """
+    Everything the manage API needs, passed in by whoever builds the process.
+
+    ``notify_now`` and ``dispatch_now`` are called after a change that gives the notifier or the dispatcher work.
+    """
+
+    database: Database
+    directory: Directory
+    sealer: Sealer
+    authenticator: Authenticator
+    settings: Settings
+    clock: Clock
+    ids: IdFactory
+    notify_now: Callable[[], None] = do_nothing
+    dispatch_now: Callable[[], None] = do_nothing
+
+    @property
+    def webhook_policy(self) -> OutboundPolicy:
+        """Where webhooks may be sent to."""
+        return webhook_policy(self.settings)
+
+    async def read(self, operation: Callable[[Tx], Result]) -> Result:
+        """Run a read. Raises ``StoreUnavailableError``."""
+        return await self.database.read(operation)
+
+    async def change(self, operation: Callable[[Tx], Result]) -> Result:
+        """Run a change in a transaction; when this returns it is durable and this node knows of it."""
+        result = await self.database.write(operation)
+        await self.directory.refresh()
+        return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """
+    Who calls, and for which account.
+
+    ``account_id`` is the key's own account, or the one an operator names in the header ``Waypost-Account``.
+    """
+
+    principal: Principal
+    account_id: str
+    editor: Editor
+
+
+def webhook_policy(settings: Settings) -> OutboundPolicy:
+    """Return where webhooks may be sent to under these settings."""
+    return OutboundPolicy(allow_http=settings.allow_http_urls, allowed_networks=settings.allowed_networks)

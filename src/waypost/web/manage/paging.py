@@ -1,0 +1,28 @@
+"""Pages: a limit of at most 200, and a cursor that says where the next page begins."""
+
+from typing import Annotated, Final, Generic, TypeVar
+
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict, Field
+
+PAGE_ROWS_MAX: Final = 200
+PAGE_ROWS: Final = 50
+
+Item = TypeVar("Item")
+
+Cursor = Annotated[str | None, Query(max_length=128, description="`next_cursor` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=PAGE_ROWS_MAX, description="Most items of a page.")]
+
+
+class Listing(BaseModel, Generic[Item]):
+    """One page. A page may be short, or empty, and still have a next one: only null is the end."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    items: list[Item]
+    next_cursor: str | None = Field(description="Null: there is no more.")
+
+
+def next_cursor(ids: list[str], *, limit: int) -> str | None:
+    """Return the cursor behind a page: the last id of a full one."""
+    return ids[-1] if len(ids) == limit else None

@@ -1,0 +1,143 @@
+"""The manage API behind a real server, with two accounts and an operator."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+import uvicorn
+
+from waypost.ports import SystemClock, UuidFactory
+from waypost.settings import Settings
+from waypost.store.accounts import create_account, create_key, mint_key
+from waypost.store.connections import connector_for
+from waypost.store.directory import Directory
+from waypost.store.engine import Database
+from waypost.store.migrate import migrate
+from waypost.store.sealing import Sealer
+from waypost.web.auth import ACCOUNT_SCOPES, Authenticator, Scope
+from waypost.web.manage.app import build_manage_app
+from waypost.web.manage.context import ManageContext
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Any
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+
+@dataclass
+class Api:
+    """The API and what is behind it; calls are made with the key of account ``a`` unless told otherwise."""
+
+    url: str
+    session: aiohttp.ClientSession
+    context: ManageContext
+    keys: dict[str, str]
+    woken: list[str] = field(default_factory=list)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        key: str | None = "a",
+        json: Any = None,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        account: str | None = None,
+    ) -> Answer:
+        sent = dict(headers or {})
+        if key is not None:
+            sent["Authorization"] = f"Bearer {self.keys.get(key, key)}"
+        if account is not None:
+            sent["Waypost-Account"] = account
+        if json is not None:
+            body = orjson.dumps(json)
+            sent.setdefault("Content-Type", "application/json")
+        path = path if path.startswith(("/docs", "/openapi")) else f"/manage/v1{path}"
+        async with self.session.request(method, self.url + path, data=body, headers=sent) as answer:
+            return Answer(answer.status, answer.headers, await answer.read())
+
+    async def get(self, path: str, **options: Any) -> Answer:
+        return await self.call("GET", path, **options)
+
+    async def post(self, path: str, **options: Any) -> Answer:
+        return await self.call("POST", path, **options)
+
+    async def key(self, *scopes: str, account_id: str = "a") -> str:
+        minted = mint_key()
+        await self.context.change(
+            lambda tx: create_key(tx, account_id=account_id, key=minted, name="k", scopes=frozenset(scopes), now_us=1)
+        )
+        return minted.token
+
+
+@asynccontextmanager
+async def served(app: Any) -> AsyncIterator[str]:
+    """Serve an ASGI application on a free port of this machine."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, lifespan="off", log_config=None, ws="none", server_header=False)
+    )
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
+    await server.startup()
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await server.shutdown()
+
+
+@pytest.fixture
+async def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.load(data_dir=tmp_path)
+    migrate(settings.database_url)
+    database = Database(connector_for(settings.database_url))
+    await database.start()
+    sealer = Sealer([b"k" * 32])
+    directory = Directory(database, sealer)
+    clock = SystemClock()
+    keys = {}
+    for account_id, scopes in (("a", ACCOUNT_SCOPES), ("b", ACCOUNT_SCOPES), ("operator", {Scope.MANAGE})):
+        minted = mint_key()
+        keys[account_id] = minted.token
+        await database.write(
+            lambda tx, account_id=account_id: create_account(tx, account_id=account_id, name=account_id, now_us=1)
+        )
+        await database.write(
+            lambda tx, account_id=account_id, minted=minted, scopes=scopes: create_key(
+                tx, account_id=account_id, key=minted, name="k", scopes=frozenset(scopes), now_us=1
+            )
+        )
+    await directory.refresh()
+    woken: list[str] = []
+    context = ManageContext(
+        database=database,
+        directory=directory,
+        sealer=sealer,
+        authenticator=Authenticator(directory, clock),
+        settings=settings,
+        clock=clock,
+        ids=UuidFactory(),
+        notify_now=lambda: woken.append("notify"),
+        dispatch_now=lambda: woken.append("dispatch"),
+    )
+    async with (
+        served(build_manage_app(context)) as url,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session,
+    ):
+        yield Api(url, session, context, keys, woken)
+    await database.stop()
+    await asyncio.sleep(0)  # lets the client's closed sockets be told
