@@ -5,8 +5,8 @@ A message is sent again only if it was certainly not accepted, so every rule her
 
 * an end before the request's first byte left: certainly not accepted;
 * 2xx with a message id: accepted; 2xx without one: in doubt;
-* an error object of the provider, with 4xx or 5xx: refused, by its code; with 5xx the refusal is soft, and a status may
-  still prove the contrary, so the next try waits;
+* an error object of the provider, with 4xx or 5xx: refused, by its code; with 5xx the refusal is soft: a status may
+  still prove the contrary, so whoever tries again waits for one first;
 * 429, whoever sent it: throttled;
 * 401, 403, 404, 405 and 407 without an error object: a proxy, a firewall or a wrong URL stands in the way; nothing was
   accepted, and nothing will be until somebody looks: misconfigured. So is any 3xx, which is never followed with a
@@ -102,10 +102,10 @@ def _refused(answer: HttpAnswer, error: GraphError, *, now_us: int) -> SendFailu
     if answer.status == 429 and kind is not SendFailureKind.THROTTLED:
         kind, scope = SendFailureKind.THROTTLED, ThrottleScope.SOURCE
     retry_after = _retry_after(answer, now_us=now_us)
-    if answer.status >= 500:
-        # A code we do not know is the server's trouble then, not the message's.
-        if meaning.kind is SendFailureKind.REJECTED and meaning.reason is FailureReason.PLATFORM_ERROR:
-            kind = SendFailureKind.TRANSIENT
+    is_platforms_fault = meaning.kind is SendFailureKind.REJECTED and meaning.reason is FailureReason.PLATFORM_ERROR
+    if answer.status >= 500 and is_platforms_fault:
+        # A code without a meaning of its own is the server's trouble then, not the message's.
+        kind = SendFailureKind.TRANSIENT
     return SendFailure(
         kind=kind,
         reason=meaning.reason,
