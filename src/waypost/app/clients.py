@@ -1,6 +1,7 @@
 """Outgoing HTTP: one client for the provider's fixed hosts, one behind the guard for customers' URLs."""
 
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 from waypost.app.foundation import Foundation
 from waypost.media.fetcher import Fetcher
@@ -38,15 +39,10 @@ def open_clients(foundation: Foundation) -> Clients:
     notify, media = settings.notify, settings.media
     customers = AiohttpClient(
         policy=policy,
-        timeouts=Timeouts(
-            total_seconds=notify.timeout_seconds,
-            pool_seconds=notify.timeout_seconds / 4,
-            connect_seconds=min(notify.connect_timeout_seconds, notify.timeout_seconds / 4),
-            read_seconds=notify.timeout_seconds,
-        ),
+        timeouts=_timeouts(notify.timeout_seconds, connect_seconds=notify.connect_timeout_seconds),
         connections_max=notify.concurrency_max * NOTIFY_CONNECTIONS_PER_SLOT,
     )
-    upstream = _upstream_client(settings, policy)
+    upstream = _upstream_client(settings)
     base_urls = {"meta": settings.graph_url, "sandbox": settings.sandbox_url or settings.graph_url}
     return Clients(
         policy=policy,
@@ -66,16 +62,24 @@ def open_clients(foundation: Foundation) -> Clients:
     )
 
 
-def _upstream_client(settings: Settings, policy: OutboundPolicy) -> HttpClient:
+def _upstream_client(settings: Settings) -> HttpClient:
     dispatch = settings.dispatch
-    timeouts = Timeouts(
-        total_seconds=dispatch.request_timeout_seconds,
-        pool_seconds=dispatch.request_timeout_seconds / 4,
-        connect_seconds=min(dispatch.connect_timeout_seconds, dispatch.request_timeout_seconds / 4),
-        read_seconds=dispatch.request_timeout_seconds,
-    )
+    timeouts = _timeouts(dispatch.request_timeout_seconds, connect_seconds=dispatch.connect_timeout_seconds)
     # Some places besides those of the messages in flight, for media.
     connections_max = dispatch.in_flight_max + 16
     if dispatch.http_client == "pyreqwest":
         return PyreqwestClient(timeouts=timeouts, connections_max=connections_max)
-    return AiohttpClient(policy=policy, timeouts=timeouts, connections_max=connections_max)
+    # The provider's hosts are the operator's choice, wherever they are.
+    anywhere = OutboundPolicy(allow_http=True, allowed_networks=(ip_network("0.0.0.0/0"), ip_network("::/0")))
+    return AiohttpClient(policy=anywhere, timeouts=timeouts, connections_max=connections_max)
+
+
+def _timeouts(total_seconds: float, *, connect_seconds: float) -> Timeouts:
+    """Return phases that fit into the total, so that an end before the first byte can be told from one after it."""
+    return Timeouts(
+        total_seconds=total_seconds,
+        pool_seconds=min(5.0, total_seconds / 4),
+        dns_seconds=min(2.0, total_seconds / 8),
+        connect_seconds=min(connect_seconds, total_seconds / 4),
+        read_seconds=total_seconds,
+    )
