@@ -55,6 +55,8 @@ def s3_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = [weed, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={directory}", "-s3", f"-s3.port={s3}"]
     command += [f"-s3.config={directory}/s3.json", f"-master.port={master}", f"-volume.port={volume}"]
     command += [f"-filer.port={filer}", "-master.volumeSizeLimitMB=64", "-volume.max=20"]
+    # Its other services have fixed ports, which two test processes would fight over; and it reports home unless told.
+    command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
     with (directory / "log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log, cwd=directory)
     try:
