@@ -30,7 +30,7 @@ from waypost.store.transaction import Tx
 
 SLOW_SECONDS: Final = 1.0
 """A delivery that lasts longer leaves the shared slots for a wider pool, so that hanging endpoints starve nobody."""
-SLOW_SLOTS_FACTOR: Final = 8
+SLOW_SLOTS_FACTOR: Final = 3
 LOADED_BATCHES_MAX: Final = 4
 EARLY_RELEASES_MAX: Final = 20_000
 DISCOVERY_SHARE: Final = 10
