@@ -66,6 +66,7 @@ class Gateway:
         source_id: str = "source-1",
         account_id: str = ACCOUNT,
         announced: int = 0,
+        wait_reason: str | None = None,
     ) -> str:
         """Write a message as the dispatcher leaves it; ``attempts`` are (outcome, wamid), numbered from 1."""
         message_id = f"019300aa-0000-7000-8000-{next(self.numbers):012d}"
@@ -83,10 +84,10 @@ class Gateway:
             NOW_US,
             "ticket-118",
         )
-        row += ("{}", len(attempts), wamid, announced)
+        row += ("{}", len(attempts), wamid, announced, wait_reason)
         columns = (
             "id", "account_id", "source_id", "source_given", "recipient", "is_group", "kind", "priority", "state",
-            "due_at_us", "accepted_at_us", "caller_data", "content", "attempt_number", "wamid", "announced",
+            "due_at_us", "accepted_at_us", "caller_data", "content", "attempt_number", "wamid", "announced", "wait_reason",
         )  # fmt: skip
         tried = [
             (message_id, number, account_id, source_id, "node", 1, NOW_US, outcome, attempt_wamid)
@@ -110,12 +111,27 @@ class Gateway:
         [(state,)] = await self.rows("SELECT state FROM messages WHERE id = :id", id=message_id)
         return MessageState(state)
 
+    async def bind(self, message_id: str, wamid: str) -> None:
+        """Bind a message to the provider's id, as the dispatcher does when the answer came."""
+        statement = Sql("UPDATE messages SET wamid = :wamid WHERE id = :id")
+        await self.database.write(lambda tx: tx.run(statement, wamid=wamid, id=message_id))
+
+    async def entries(self, subject_id: str, kind: str = "event") -> list[dict[str, Any]]:
+        """Return what will be delivered about a subject, in order."""
+        found = await self.rows(
+            "SELECT entry FROM notifications WHERE subject_id = :id AND kind = :kind ORDER BY id",
+            id=subject_id,
+            kind=kind,
+        )
+        return [orjson.loads(entry) for (entry,) in found]
+
     async def posted(self, message_id: str) -> list[str]:
         """Return the statuses told of a message, in the order in which they will be delivered."""
-        found = await self.rows(
-            "SELECT entry FROM notifications WHERE subject_id = :id AND kind = 'event' ORDER BY id", id=message_id
-        )
-        return [orjson.loads(entry)["status"] for (entry,) in found]
+        return [entry["status"] for entry in await self.entries(message_id)]
+
+    def counted(self, name: str, **labels: str) -> float:
+        """Return a counter's value; 0 if it never counted."""
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
 def write_directory(tx: Any, sealer: Sealer) -> None:
@@ -154,8 +170,11 @@ def write_directory(tx: Any, sealer: Sealer) -> None:
 
 
 async def open_gateway(database: Database) -> Gateway:
+    """Open the receiving half; the accounts and sources are written if the database has none yet."""
     sealer = Sealer([b"k" * 32])
-    await database.write(lambda tx: write_directory(tx, sealer))
+    if not await database.read(lambda tx: tx.rows(Sql("SELECT 1 FROM accounts"))):
+        await database.write(lambda tx: write_directory(tx, sealer))
+    written = await database.read(lambda tx: tx.rows(Sql("SELECT COUNT(*) FROM messages")))
     directory = Directory(database, sealer)
     await directory.refresh()
     clock, metrics, told = SettableClock(), Metrics(), []
@@ -169,4 +188,4 @@ async def open_gateway(database: Database) -> Gateway:
         metrics=metrics,
         on_told=lambda: told.append(None),
     )
-    return Gateway(database, directory, clock, ingester, metrics, told, itertools.count(1))
+    return Gateway(database, directory, clock, ingester, metrics, told, itertools.count(written[0][0] + 1))
