@@ -1,0 +1,195 @@
+"""What the documents say of the code is so."""
+
+import ast
+import importlib
+import pkgutil
+import re
+import tomllib
+
+import waypost
+
+
+def packages_of_layers(root):
+    """Return import-linter's layers, each a set of packages and whether they are independent of each other."""
+    contracts = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in contracts if contract.get("exhaustive")]
+    return [(set(re.findall(r"[a-z_]+", layer)), "|" in layer) for layer in layers]
+
+
+def test_the_table_of_packages_is_the_one_that_import_linter_holds_the_code_to(root, table_rows):
+    rows = [row for row in table_rows("ARCHITECTURE.md", "Packages") if row[0] != "beside"]
+    documented = [(set(re.findall(r"`([a-z_]+)`", row[1])), "*apart*" in row[0]) for row in rows]
+
+    assert packages_of_layers(root) == documented
+    assert [int(row[0].split()[0]) for row in rows] == list(range(1, len(rows) + 1))
+
+
+def test_the_table_of_packages_is_the_tree(table_rows):
+    rows = table_rows("ARCHITECTURE.md", "Packages")
+    documented = [name for row in rows for name in re.findall(r"`([a-z_]+)`", row[1])]
+
+    assert sorted(module.name for module in pkgutil.iter_modules(waypost.__path__)) == sorted(documented)
+
+
+def test_every_module_that_architecture_names_exists(root):
+    text = (root / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    named = {name for name in re.findall(r"`([a-z_0-9]+(?:/[a-z_0-9]+)+)`", text) if not name.startswith("docs/")}
+    source = root / "src" / "waypost"
+
+    assert named
+    assert [name for name in named if not (source / name).is_dir() and not (source / f"{name}.py").is_file()] == []
+
+
+def test_every_class_that_the_glossary_names_exists(root):
+    text = (root / "docs" / "glossary.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([a-z_0-9.]+\.[A-Z]\w+)`", text)
+
+    assert len(named) > 50
+    for name in named:
+        module, _, attribute = name.rpartition(".")
+        assert hasattr(importlib.import_module(f"waypost.{module}"), attribute), name
+
+
+def test_no_word_of_the_glossary_is_explained_twice(root):
+    text = (root / "docs" / "glossary.md").read_text(encoding="utf-8")
+    words = re.findall(r"^\| (?!Word|---)([^|]+?) \|", text, re.MULTILINE)
+
+    assert sorted(set(words)) == sorted(words)
+
+
+def calls(root):
+    """Yield every call in the gateway's code; the sandbox is another program."""
+    source = root / "src" / "waypost"
+    for path in sorted(source.rglob("*.py")):
+        if path.is_relative_to(source / "sandbox"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                yield path, node
+
+
+LEVELS = {"debug", "info", "warning", "error", "exception"}
+
+
+def logged_events(root):
+    """Return name to (level, fields) of every event that the code logs."""
+    events = {}
+    for path, call in calls(root):
+        if not isinstance(call.func, ast.Attribute) or call.func.attr not in LEVELS or not call.args:
+            continue
+        owner = ast.unparse(call.func.value)
+        if owner not in {"_logger", "logger", "log", "self._log", "self._logger"}:
+            continue
+        name = call.args[0]
+        assert isinstance(name, ast.Constant), f"{path}: an event's name must stand in the call"
+        level = {"exception": "error"}.get(call.func.attr, call.func.attr)
+        known_level, fields = events.setdefault(name.value, (level, set()))
+        assert known_level == level, f"{name.value} is logged at two levels"
+        fields.update(keyword.arg for keyword in call.keywords if keyword.arg is not None)
+    return events
+
+
+def test_every_event_of_the_log_is_documented_and_no_other(root, table_rows):
+    documented = {row[0].strip("`"): row[1] for row in table_rows("docs/events.md", "Log")}
+    logged = {name: level for name, (level, _) in logged_events(root).items()}
+
+    assert len(logged) > 20
+    assert {**logged, "library.logged": "any"} == documented
+
+
+def test_every_field_of_an_event_is_documented(root, table_rows):
+    documented = {row[0].strip("`"): set(re.findall(r"`(\w+)`", row[2])) for row in table_rows("docs/events.md", "Log")}
+
+    assert {
+        name: missing for name, (_, fields) in logged_events(root).items() if (missing := fields - documented[name])
+    } == {}
+
+
+def test_events_are_listed_in_the_order_of_their_names(table_rows):
+    names = [row[0].strip("`") for row in table_rows("docs/events.md", "Log")]
+
+    assert sorted(names) == names
+
+
+def test_every_notice_is_documented_with_its_members_and_no_other(root, table_rows):
+    documented = {
+        row[0].strip("`"): set(re.findall(r"`(\w+)`", row[2])) for row in table_rows("docs/events.md", "Notices")
+    }
+    made = {}
+    for path, call in calls(root):
+        if ast.unparse(call.func) != "Notice":
+            continue
+        given = {keyword.arg: keyword.value for keyword in call.keywords}
+        kind = given["type"]
+        if isinstance(kind, ast.Name):
+            module = ".".join(path.relative_to(root / "src").with_suffix("").parts)
+            name = getattr(importlib.import_module(module), kind.id)
+        else:
+            name = ast.literal_eval(kind)
+        assert isinstance(given["data"], ast.Dict)
+        made.setdefault(name, set()).update(ast.literal_eval(key) for key in given["data"].keys)
+
+    assert documented == made
+
+
+def test_every_kind_of_webhook_is_documented(table_rows):
+    from waypost.contract.events import WebhookKind
+    from waypost.outbox import NOTICE
+
+    documented = {row[0].strip("`") for row in table_rows("docs/events.md", "Webhooks")}
+
+    assert {*(kind.value for kind in WebhookKind), NOTICE} == documented
+
+
+def test_every_direct_dependency_has_its_reason_and_they_are_few(root, table_rows):
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+    direct = {re.split(r"[\[>=; ]", line)[0] for line in project["project"]["dependencies"]}
+    rows = table_rows("docs/adr/0019-dependencies.md", "Decision")
+    documented = [row[0].strip("`") for row in rows]
+
+    assert sorted(direct) == documented
+    assert all(row[1] and row[2] for row in rows)
+    assert len(direct) < 30
+
+
+def test_every_tool_has_its_reason(root):
+    groups = tomllib.loads((root / "pyproject.toml").read_text())["dependency-groups"]
+    tools = {re.split(r"[\[>=; ]", line)[0] for group in groups.values() for line in group if isinstance(line, str)}
+    text = (root / "docs" / "adr" / "0019-dependencies.md").read_text(encoding="utf-8")
+
+    assert [tool for tool in sorted(tools) if f"`{tool}`" not in text] == []
+
+
+def test_every_test_that_a_promise_names_exists(root):
+    text = (root / "docs" / "reliability.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", text))
+    written = {
+        name
+        for path in (root / "tests").rglob("test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+
+    assert len(named) > 40
+    assert sorted(named - written) == []
+
+
+def test_every_setting_that_a_page_names_exists(root):
+    from waypost.settings import Settings
+    from waypost.settings_text import list_settings
+
+    known = {line.name for line in list_settings(Settings)}
+    pages = [*root.glob("*.md"), *(root / "docs").rglob("*.md")]
+    named = {(page.name, name) for page in pages for name in re.findall(r"WAYPOST_[A-Z0-9_]+", page.read_text("utf-8"))}
+
+    assert sorted(found for found in named if found[1].rstrip("_") not in known) == []
+
+
+def test_every_metric_that_a_page_names_exists(root):
+    known = set(re.findall(r"^\| `(waypost_[a-z_]+)`", (root / "docs" / "metrics.md").read_text("utf-8"), re.MULTILINE))
+    named = {
+        (page.name, name)
+        for page in [*root.glob("*.md"), *(root / "docs").rglob("*.md")]
+        for name in re.findall(r"`(waypost_[a-z_]+)(?:\{[^`]*)?`", page.read_text("utf-8"))
+    }
+
+    assert sorted(found for found in named if found[1] not in known | {"waypost_build_info"}) == []
