@@ -166,11 +166,21 @@ def test_every_test_that_a_promise_names_exists(root):
     written = {
         name
         for path in (root / "tests").rglob("test_*.py")
-        for name in re.findall(r"^(?:async )?def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        for name in re.findall(r"^\s*(?:async )?def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
     }
 
     assert len(named) > 40
     assert sorted(named - written) == []
+
+
+def test_every_invariant_names_its_tests(root):
+    text = (root / "docs" / "reliability.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([A-Z]+-\d+) \| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
+    names = [name for name, _, _ in rows]
+
+    assert len(names) > 30
+    assert sorted(set(names)) == sorted(names)
+    assert [name for name, _, tests in rows if "`test_" not in tests] == []
 
 
 def test_every_setting_that_a_page_names_exists(root):
