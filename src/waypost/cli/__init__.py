@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import typer
 
-from waypost.cli import accounts, configuration, keys, processes, sources
+from waypost.cli import accounts, configuration, keys, media, messages, processes, sources, webhooks
 from waypost.cli.exits import EXIT_CODES_HELP, CommandFailure, ExitCode
 from waypost.cli.printing import print_note
 
@@ -43,6 +43,9 @@ def build_app() -> typer.Typer:
     app.add_typer(accounts.app, name="accounts")
     app.add_typer(keys.app, name="keys")
     app.add_typer(sources.app, name="sources")
+    app.add_typer(messages.app, name="messages")
+    app.add_typer(webhooks.app, name="webhooks")
+    app.add_typer(media.app, name="media")
     app.add_typer(configuration.app, name="config")
     return app
 

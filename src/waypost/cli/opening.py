@@ -19,6 +19,8 @@ from waypost.ports import SystemClock, UuidFactory
 from waypost.settings import Settings
 from waypost.store.accounts import list_accounts
 from waypost.store.connections import Connection, ConnectionLost, Connector, SqliteConnector, connector_for
+from waypost.store.directory import Directory, Snapshot
+from waypost.store.engine import Database
 from waypost.store.migrate import SCHEMA_VERSION, current_version
 from waypost.store.sealing import Sealer
 from waypost.store.transaction import Tx
@@ -62,6 +64,10 @@ class DirectStore:
     def editor(self) -> Editor:
         """Return who changes things here: the person at the terminal."""
         return Editor(actor=f"cli:{_user()}", ids=UuidFactory(), clock=SystemClock(), sealer=self.sealer)
+
+    def snapshot(self, tx: Tx) -> Snapshot:
+        """Return accounts, sources and endpoints as this transaction sees them, with secrets opened."""
+        return Directory(Database(self._connector), self.sealer).load(tx, 0)
 
     def write(self, operation: Callable[[Tx], Result]) -> Result:
         """Run one operation in a transaction; it is durable when this returns, and undone if it raises."""

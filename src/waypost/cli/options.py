@@ -27,3 +27,4 @@ ApiKeyOption = Annotated[
     str | None,
     typer.Option("--api-key", help="API key (WAYPOST_API_KEY, or demo.json). Better not on a shared command line."),
 ]
+WebhookId = Annotated[str, typer.Argument(help="Webhook id.", metavar="ID")]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from waypost.cli.doctor import doctor
 from waypost.cli.exits import CommandFailure, ExitCode
 from waypost.cli.options import DatabaseUrl, DataDir
 from waypost.cli.printing import print_line
@@ -19,6 +20,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog="Example: waypost demo --port 8080. Then paste the curl lines that it prints.")(demo)
     app.command(epilog="Example: waypost serve --role accept --role receive. Roles left out run on other nodes.")(serve)
     app.command(epilog="Example: waypost sandbox --port 8090. Point WAYPOST_SANDBOX_URL of a gateway at it.")(sandbox)
+    app.command(epilog="Example: waypost doctor --json. It ends with 1 if any check fails.")(doctor)
     app.command(epilog="Example: waypost migrate --database-url postgresql://waypost@db.internal/waypost")(migrate)
 
 

@@ -186,9 +186,10 @@ class Directory:
     def _load_if_newer(self, tx: Tx, known: int) -> Snapshot | None:
         row = tx.one(_VERSION)
         version = int(row[0]) if row else 0
-        return None if version == known else self._load(tx, version)
+        return None if version == known else self.load(tx, version)
 
-    def _load(self, tx: Tx, version: int) -> Snapshot:
+    def load(self, tx: Tx, version: int) -> Snapshot:
+        """Read everything in this transaction; ``version`` is what the snapshot will say it is."""
         accounts = {row[0]: _account(row) for row in tx.rows(_ACCOUNTS)}
         keys = {row[0]: _api_key(row) for row in tx.rows(_KEYS) if row[1] in accounts}
         sources = {row[0]: self._source(row) for row in tx.rows(_SOURCES) if row[1] in accounts}

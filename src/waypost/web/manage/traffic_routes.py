@@ -5,26 +5,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
-from waypost.domain.message import MessageState
 from waypost.store.audit import BEFORE_ALL
-from waypost.store.inspecting_webhooks import list_deliveries, list_of_subject
-from waypost.store.inspection import (
-    MessageFilter,
-    find_message,
-    list_attempts,
-    list_inbound,
-    list_media,
-    search_messages,
-)
-from waypost.store.transaction import Tx
+from waypost.store.inspection import list_inbound, list_media, search_messages
 from waypost.web.manage.cancelling import cancel_message
 from waypost.web.manage.context import ManageContext
 from waypost.web.manage.guarding import Calling, Calls
-from waypost.web.manage.paging import PAGE_ROWS, PAGE_ROWS_MAX, Cursor, Limit, Listing, next_cursor
-from waypost.web.manage.problems import invalid, not_found
+from waypost.web.manage.paging import PAGE_ROWS, Cursor, Limit, Listing, next_cursor
+from waypost.web.manage.problems import invalid
 from waypost.web.manage.requests import MessageSearch, MessageStatus
+from waypost.web.manage.searching import as_filter, show_message
 from waypost.web.manage.traffic_views import InboundView, MediaView, MessageDetailView, MessageView
-from waypost.web.manage.views import as_microseconds
 
 
 class MessageRoutes:
@@ -107,34 +97,6 @@ class MediaRoutes:
         rows = await self._context.read(lambda tx: list_media(tx, caller.account_id, before=before, at_most=limit))
         cursors = [f"{row.created_at_us}.{row.id}" for row in rows]
         return Listing(items=[MediaView.of(row) for row in rows], next_cursor=next_cursor(cursors, limit=limit))
-
-
-def as_filter(request: MessageSearch) -> MessageFilter:
-    """Return what a search asks for, as the store takes it."""
-    names = request.statuses
-    return MessageFilter(
-        recipient=request.recipient,
-        caller_data=request.x_apiheader,
-        wamid=request.wamid,
-        source_id=request.source_id,
-        states=tuple(MessageState) if names is None else [MessageState[name.upper()] for name in names],
-        since_us=0 if request.since is None else as_microseconds(request.since),
-        until_us=2**62 if request.until is None else as_microseconds(request.until),
-    )
-
-
-def show_message(tx: Tx, account_id: str, message_id: str) -> MessageDetailView:
-    """Return one message with everything that became of it; raises that there is none."""
-    found = find_message(tx, account_id, message_id)
-    if found is None:
-        raise not_found("message")
-    notifications = list_of_subject(tx, account_id, message_id, at_most=PAGE_ROWS_MAX)
-    return MessageDetailView.assemble(
-        found,
-        attempts=list_attempts(tx, account_id, message_id),
-        notifications=notifications,
-        deliveries=list_deliveries(tx, account_id, notifications, at_most=PAGE_ROWS_MAX),
-    )
 
 
 def parse_media_cursor(cursor: str) -> tuple[int, str]:

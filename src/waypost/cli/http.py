@@ -1,0 +1,146 @@
+"""
+A small client for the gateway's own API, for ``messages send`` and ``messages tail``.
+
+Where the gateway is and what key to use: options, then ``WAYPOST_URL`` and ``WAYPOST_API_KEY``, then the ``demo.json``
+that the demo writes into its data directory.
+"""
+
+import json
+import os
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from waypost.cli.exits import CommandFailure, ExitCode
+
+DEMO_FILE: Final = "demo.json"
+TIMEOUT_SECONDS: Final = 30.0
+ANSWER_BYTES_MAX: Final = 16_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayClient:
+    """Calls the gateway at ``base_url`` with a key."""
+
+    base_url: str
+    api_key: str = field(repr=False)
+
+    def get(self, path: str) -> Any:
+        """Return the JSON answer to a GET. Raises ``CommandFailure``."""
+        return self._call(urllib.request.Request(self.base_url + path, headers=self._headers()))  # noqa: S310
+
+    def post(self, path: str, content: Mapping[str, Any], *, headers: Mapping[str, str] | None = None) -> Any:
+        """Return the JSON answer to a POST of JSON. Raises ``CommandFailure``."""
+        sent = {**self._headers(), "Content-Type": "application/json", **(headers or {})}
+        body = json.dumps(content).encode()
+        return self._call(urllib.request.Request(self.base_url + path, data=body, headers=sent))  # noqa: S310
+
+    def upload(self, file: Path, *, mime_type: str) -> str:
+        """Upload a file and return its media id. Raises ``CommandFailure``."""
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            raise CommandFailure(ExitCode.USAGE, f"{file} cannot be read: {error.strerror}") from error
+        boundary = uuid.uuid4().hex
+        name = file.name.replace('"', "_")
+        body = b"".join(
+            (
+                f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'.encode(),
+                f"Content-Type: {mime_type}\r\n\r\n".encode(),
+                data,
+                f"\r\n--{boundary}--\r\n".encode(),
+            )
+        )
+        sent = {**self._headers(), "Content-Type": f"multipart/form-data; boundary={boundary}"}
+        url = f"{self.base_url}/api/v2/media/upload/"
+        answer = self._call(urllib.request.Request(url, data=body, headers=sent))  # noqa: S310
+        refuse_failure(answer)
+        media_id: str = answer["data"]["mediaId"]
+        return media_id
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.api_key}", "User-Agent": "waypost-cli"}
+
+    def _call(self, request: urllib.request.Request) -> Any:
+        # The environment's proxies are not for a gateway that is most often on this machine.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+                return _decoded(answer.read(ANSWER_BYTES_MAX))
+        except urllib.error.HTTPError as error:
+            with error:
+                raise _refused(error.code, error.read(ANSWER_BYTES_MAX)) from error
+        except OSError as error:
+            raise CommandFailure(
+                ExitCode.UNAVAILABLE,
+                f"The gateway at {self.base_url} cannot be reached: {getattr(error, 'reason', error)}",
+                hint="Is it running? Start one with: waypost demo",
+            ) from error
+
+
+def open_client(*, base_url: str | None, api_key: str | None, data_dir: Path | None) -> GatewayClient:
+    """Return a client for the gateway that options, environment or the demo's file name."""
+    base_url = base_url or os.environ.get("WAYPOST_URL")
+    api_key = api_key or os.environ.get("WAYPOST_API_KEY")
+    if base_url is None or api_key is None:
+        demo = read_demo_file(data_dir)
+        base_url = base_url or demo.get("base_url")
+        api_key = api_key or demo.get("api_key")
+    if base_url is None or api_key is None:
+        raise CommandFailure(
+            ExitCode.USAGE,
+            "Which gateway, and with what key?",
+            hint="Give --base-url and --api-key, or set WAYPOST_URL and WAYPOST_API_KEY, or start: waypost demo",
+        )
+    if not base_url.startswith(("http://", "https://")):
+        raise CommandFailure(ExitCode.USAGE, "--base-url must begin with http:// or https://")
+    return GatewayClient(base_url.rstrip("/"), api_key)
+
+
+def refuse_failure(answer: Any) -> None:
+    """Raise what an envelope of the contract refuses; success passes."""
+    if not isinstance(answer, dict) or answer.get("status") != "success":
+        error = answer.get("error", {}) if isinstance(answer, dict) else {}
+        code, text = error.get("code", ""), error.get("message", "no reason was given")
+        raise CommandFailure(
+            ExitCode.FAILURE, f"Refused: {code} {text}".replace("  ", " "), hint="docs/errors.md explains each code."
+        )
+
+
+def read_demo_file(data_dir: Path | None) -> dict[str, str]:
+    """Return what the demo says of itself; nothing where there is no demo."""
+    named = data_dir or (Path(os.environ["WAYPOST_DATA_DIR"]) if os.environ.get("WAYPOST_DATA_DIR") else None)
+    for directory in [named] if named is not None else [Path("var/demo"), Path("var")]:
+        try:
+            found = json.loads((directory / DEMO_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        return {name: value for name, value in found.items() if isinstance(value, str)}
+    return {}
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise CommandFailure(
+            ExitCode.UNAVAILABLE, "What answered is no gateway: its answer is not JSON.", hint="Check --base-url."
+        ) from error
+
+
+def _refused(status: int, body: bytes) -> CommandFailure:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = {}
+    if not isinstance(answer, dict):
+        answer = {}
+    error = answer.get("error")
+    text = answer.get("detail") or answer.get("message") or (error.get("message") if isinstance(error, dict) else error)
+    code = {404: ExitCode.NOT_FOUND, 429: ExitCode.UNAVAILABLE, 503: ExitCode.UNAVAILABLE}.get(status, ExitCode.FAILURE)
+    hints = {401: "Check the key.", 403: "Check the key and its scopes.", 429: "Wait, then try again."}
+    return CommandFailure(code, f"HTTP {status}: {text or 'refused'}", hint=answer.get("hint") or hints.get(status, ""))

@@ -1,0 +1,238 @@
+"""``waypost messages``: look at messages, send them, watch them go."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from waypost.cli.exits import CommandFailure, ExitCode
+from waypost.cli.options import AccountOption, ApiKeyOption, BaseUrl, DatabaseUrl, DataDir, Json, Limit
+from waypost.cli.printing import print_line, print_note, print_record, print_records
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Messages: list, show and cancel them from the database; send and tail them through a running gateway.",
+    epilog="With the demo running: waypost messages send 12025550143 --text 'Hello', then: waypost messages tail",
+)
+
+MessageId = Annotated[str, typer.Argument(help="Message id.", metavar="ID")]
+_COLUMNS = ("id", "status", "recipient", "kind", "accepted_at", "failure")
+_ENDS = frozenset({"delivered", "read", "failed"})
+_POLL_SECONDS = 1.0
+
+
+@app.command("list", epilog="Example: waypost messages list --status failed --since 24h")
+def list_(
+    *,
+    recipient: Annotated[str | None, typer.Option("--recipient", help="Digits, or a group's id.")] = None,
+    header: Annotated[str | None, typer.Option("--x-apiheader", help="What the sender passed along.")] = None,
+    wamid: Annotated[str | None, typer.Option("--wamid", help="The provider's id.")] = None,
+    status: Annotated[list[str] | None, typer.Option("--status", help="Such as queued or failed; repeat it.")] = None,
+    source: Annotated[str | None, typer.Option("--source", help="Source id.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="Accepted since: 24h, 7d, or RFC 3339.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Accepted before.")] = None,
+    limit: Limit = 50,
+    account: AccountOption = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    as_json: Json = False,
+) -> None:
+    """List messages, newest first."""
+    from waypost.cli.asking import build_request, parse_moment  # noqa: PLC0415
+    from waypost.cli.opening import opened_store  # noqa: PLC0415
+    from waypost.web.manage.requests import MessageSearch  # noqa: PLC0415
+    from waypost.web.manage.searching import find_messages  # noqa: PLC0415
+    from waypost.web.manage.traffic_views import MessageView  # noqa: PLC0415
+
+    request = build_request(
+        MessageSearch,
+        recipient=recipient,
+        wamid=wamid,
+        statuses=status or None,
+        source_id=source,
+        since=parse_moment(since, option="--since"),
+        until=parse_moment(until, option="--until"),
+        **{"x-apiheader": header},
+    )
+    with opened_store(data_dir, database_url) as store:
+        account_id = store.account_id(account)
+        rows = store.read(lambda tx: find_messages(tx, account_id, request, at_most=limit))
+    print_records(
+        [MessageView.of(row).model_dump(mode="json", by_alias=True) for row in rows],
+        columns=_COLUMNS,
+        as_json=as_json,
+        empty="No message matches.",
+    )
+
+
+@app.command(epilog="Example: waypost messages show 3f0c9a52-7d1e-4b86-9c44-0a5be1d27f63 --json")
+def show(
+    message_id: MessageId,
+    *,
+    content: Annotated[bool, typer.Option("--content", help="Also what it says.")] = False,
+    account: AccountOption = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    as_json: Json = False,
+) -> None:
+    """Show one message and everything that became of it: attempts, statuses, webhooks."""
+    from waypost.cli.opening import opened_store  # noqa: PLC0415
+    from waypost.web.manage.searching import show_message  # noqa: PLC0415
+
+    with opened_store(data_dir, database_url) as store:
+        account_id = store.account_id(account)
+        view = store.read(lambda tx: show_message(tx, account_id, message_id))
+    shown = view.model_dump(mode="json", by_alias=True, exclude=set() if content else {"content"})
+    if as_json:
+        print_record(shown, as_json=True)
+        return
+    lists = {name: shown.pop(name) for name in ("timeline", "tries", "notifications", "deliveries")}
+    print_record(shown, as_json=False)
+    for name, columns in (
+        ("timeline", ("at", "status")),
+        ("tries", ("number", "started_at", "outcome", "http_status", "provider_code", "detail")),
+        ("notifications", ("created_at", "webhook_id", "kind", "state", "attempts", "last_error")),
+        ("deliveries", ("started_at", "webhook_id", "http_status", "error")),
+    ):
+        if lists[name]:
+            print_line(f"\n{name}")
+            print_records(lists[name], columns=columns, as_json=False)
+
+
+@app.command(epilog="Example: waypost messages cancel ID. Once acknowledged, the message is never sent.")
+def cancel(
+    message_id: MessageId,
+    *,
+    account: AccountOption = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Cancel a message that nothing was done about yet."""
+    from waypost.cli.opening import opened_store  # noqa: PLC0415
+    from waypost.web.manage.cancelling import cancel_message  # noqa: PLC0415
+
+    with opened_store(data_dir, database_url) as store:
+        account_id = store.account_id(account)
+        editor = store.editor()
+        store.write(lambda tx: cancel_message(tx, editor, account_id, message_id, snapshot=store.snapshot(tx)))
+    print_note("Cancelled.")
+
+
+@app.command(epilog="Example: waypost messages send 12025550143 --file picture.jpg --caption 'Receipt 118' --wait")
+def send(
+    recipient: Annotated[str, typer.Argument(help="Country code and number.")],
+    *,
+    text: Annotated[str | None, typer.Option("--text", help="Send this text.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="Upload this file and send it.")] = None,
+    url: Annotated[str | None, typer.Option("--media-url", help="Send the file at this URL.")] = None,
+    media_type: Annotated[
+        str, typer.Option("--media-type", help="With --media-url: image, video, audio, document or sticker.")
+    ] = "image",
+    caption: Annotated[str | None, typer.Option("--caption", help="Under the file.")] = None,
+    source: Annotated[str | None, typer.Option("--source", help="Source id; files need one.")] = None,
+    header: Annotated[str | None, typer.Option("--x-apiheader", help="Your own data, echoed in webhooks.")] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until it is delivered or has failed, 60 s at most.")
+    ] = False,
+    base_url: BaseUrl = None,
+    api_key: ApiKeyOption = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Send one message through a running gateway and print its id."""
+    from waypost.cli.http import open_client, refuse_failure  # noqa: PLC0415
+
+    if [text, file, url].count(None) != 2:
+        raise CommandFailure(ExitCode.USAGE, "Give one of --text, --file and --media-url.")
+    client = open_client(base_url=base_url, api_key=api_key, data_dir=data_dir)
+    entry: dict[str, Any] = {"recipient_whatsapp": recipient, "message_type": "text" if text is not None else "media"}
+    if text is not None:
+        entry["type_text"] = [{"content": text}]
+    else:
+        attachment = {"attachment_url": url, "attachment_type": media_type}
+        if file is not None:
+            import mimetypes  # noqa: PLC0415
+
+            guessed = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+            attachment = {"attachment_id": client.upload(file, mime_type=guessed)}
+            source = source or _only_source(client.get("/api/v2/source/"))
+        if caption is not None:
+            attachment["caption"] = caption
+        entry["type_media"] = [{"attachments": [attachment]}]
+    if source is not None:
+        entry["source"] = source
+    if header is not None:
+        entry["x-apiheader"] = header
+    answer = client.post("/api/v2/message/", {"message": [entry]})
+    refuse_failure(answer)
+    message_id = answer["data"]["id"]
+    if not wait:
+        print_record({"id": message_id}, as_json=as_json)
+        return
+    print_record(_wait_for_end(client, message_id), as_json=as_json)
+
+
+@app.command(epilog="Example: waypost messages tail. Stop it with Ctrl-C.")
+def tail(
+    *,
+    count: Annotated[int | None, typer.Option("--count", help="Leave after so many lines.", min=1)] = None,
+    base_url: BaseUrl = None,
+    api_key: ApiKeyOption = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Watch messages change, a line for each change, beginning with the newest there are."""
+    from waypost.cli.http import open_client  # noqa: PLC0415
+
+    client = open_client(base_url=base_url, api_key=api_key, data_dir=data_dir)
+    for line, message in enumerate(_changes(client), start=1):
+        if as_json:
+            import json  # noqa: PLC0415
+
+            print_line(json.dumps(message))
+        else:
+            failure = f"  {message['failure']}" if message["failure"] else ""
+            print_line(
+                f"{message['id']}  {message['status']:<11}  {message['kind']:<8}  {message['recipient']}{failure}"
+            )
+        if line == count:
+            return
+
+
+def _changes(client: Any) -> Iterator[dict[str, Any]]:
+    """Yield messages whenever one is new or has changed its status, the oldest first; never ends."""
+    seen: dict[str, str] = {}
+    while True:
+        newest = client.get("/manage/v1/messages?limit=100")["items"]
+        for message in reversed(newest):
+            if seen.get(message["id"]) != message["status"]:
+                yield message
+        seen = {message["id"]: message["status"] for message in newest}
+        time.sleep(_POLL_SECONDS)
+
+
+def _wait_for_end(client: Any, message_id: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 60.0
+    while True:
+        found: dict[str, Any] = client.get(f"/api/v2/message/{message_id}")["data"]
+        if found["status"] in _ENDS:
+            if found["status"] == "failed":
+                raise CommandFailure(ExitCode.FAILURE, f"{message_id} failed: {found['status_remark']}")
+            return {"id": message_id, "status": found["status"]}
+        if time.monotonic() > deadline:
+            raise CommandFailure(
+                ExitCode.FAILURE,
+                f"{message_id} is still {found['status']} after 60 s.",
+                hint=f"Look at it again: waypost messages show {message_id}",
+            )
+        time.sleep(_POLL_SECONDS / 5)
+
+
+def _only_source(answer: Any) -> str | None:
+    """Return the default source's id: media sent by id must name one."""
+    sources = answer.get("data", [])
+    chosen = [one["id"] for one in sources if one.get("default")] or [one["id"] for one in sources]
+    return chosen[0] if chosen else None
