@@ -181,6 +181,11 @@ class PostgresCluster:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(statement)
 
+    @property
+    def pid(self) -> int:
+        """The server's process, whose children serve the connections; 0 while it is stopped."""
+        return 0 if self._server is None else self._server.pid
+
     def log_tail(self, lines: int = 20) -> str:
         """Return the last lines of the server's log."""
         text = (self._home() / "server.log").read_text(encoding="utf-8", errors="replace")

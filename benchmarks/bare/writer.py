@@ -1,0 +1,52 @@
+"""Group commit in its shortest form: what waits while a commit runs is the next commit."""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from waypost.store.connections import connector_for
+from waypost.store.transaction import Tx
+
+GROUP_MAX = 1_000
+
+Apply = Callable[[Tx, Sequence[Any]], None]
+
+
+class GroupWriter:
+    """One thread with one connection; opened with the gateway's own guarantees (WAL, FULL; synchronous commit)."""
+
+    def __init__(self, database_url: str) -> None:
+        self._connection = connector_for(database_url).open_writer()
+        self._queue: queue.SimpleQueue[tuple[Apply, Any, asyncio.Future[None]]] = queue.SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def write(self, apply: Apply, item: Any) -> "asyncio.Future[None]":
+        """Write an item, together with all others that wait with the same function; done when it is durable."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._queue.put((apply, item, future))
+        return future
+
+    def _work(self) -> None:
+        while True:
+            entries = [self._queue.get()]
+            try:
+                while len(entries) < GROUP_MAX:
+                    entries.append(self._queue.get_nowait())
+            except queue.Empty:
+                pass
+            groups: dict[Apply, list[Any]] = {}
+            for apply, item, _ in entries:
+                groups.setdefault(apply, []).append(item)
+            self._connection.begin()
+            for apply, items in groups.items():
+                apply(self._connection.tx, items)
+            self._connection.commit()
+            self._loop.call_soon_threadsafe(_resolve, [future for _, _, future in entries])
+
+
+def _resolve(futures: Sequence["asyncio.Future[None]"]) -> None:
+    for future in futures:
+        future.set_result(None)

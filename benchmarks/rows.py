@@ -1,0 +1,145 @@
+"""Rows that stand for work to do, written set-wise: queued messages, accepted ones, pending notifications."""
+
+import time
+from collections.abc import Iterator
+
+import orjson
+import uuid_utils
+
+from benchmarks.tenants import Tenants
+from waypost.contract.events import StatusNotice, render_status
+from waypost.contract.times import TimestampForm
+from waypost.domain.message import MessageState, Text
+from waypost.domain.status import Status
+from waypost.store.acceptance import MESSAGE_COLUMNS
+from waypost.store.connections import Connection
+from waypost.store.content import encode_content
+from waypost.store.notifications import insert_notifications
+from waypost.store.statements import InsertMany
+from waypost.store.tables import MESSAGES
+from waypost.store.transaction import Row
+
+ROWS_AT_ONCE = 50_000
+TEXT = "Your order 4711 has left our warehouse and will be with you tomorrow between nine and twelve o'clock."
+
+_INSERT_QUEUED = InsertMany(MESSAGES, MESSAGE_COLUMNS)
+_INSERT_ACCEPTED = InsertMany(MESSAGES, (*MESSAGE_COLUMNS, "attempt_number", "attempt_started_at_us", "wamid"))
+
+
+def request_body(recipient: str, source_id: str) -> bytes:
+    """Return the body of a request that sends one text (contract, section 2)."""
+    return orjson.dumps(
+        {
+            "message": [
+                {
+                    "recipient_whatsapp": recipient,
+                    "recipient_type": "individual",
+                    "message_type": "text",
+                    "source": source_id,
+                    "x-apiheader": "order-4711",
+                    "type_text": [{"preview_url": "false", "content": TEXT}],
+                }
+            ]
+        }
+    )
+
+
+def insert_queued(connection: Connection, tenants: Tenants, count: int) -> None:
+    """Queue so many texts, of all tenants in turn; all of them are there at once."""
+    connection.begin()
+    rows: list[Row] = []
+    for row in _queued(tenants, count):
+        rows.append(row)
+        if len(rows) == ROWS_AT_ONCE:
+            connection.tx.write_many(_INSERT_QUEUED, rows)
+            rows = []
+    connection.tx.write_many(_INSERT_QUEUED, rows)
+    connection.commit()
+
+
+def _queued(tenants: Tenants, count: int) -> Iterator[Row]:
+    now_us = time.time_ns() // 1000
+    content = encode_content(Text(body=TEXT))
+    for tenant, recipient in tenants.turns(count):
+        yield _row(tenant.account_id, tenant.source_id, recipient, MessageState.QUEUED, content, now_us)
+
+
+def _row(  # noqa: PLR0917 - one for each thing that differs
+    account_id: str, source_id: str, recipient: str, state: MessageState, content: str, now_us: int
+) -> Row:
+    return (
+        str(uuid_utils.uuid7()),
+        account_id,
+        source_id,
+        source_id,
+        recipient,
+        0,
+        "text",
+        1,
+        int(state),
+        now_us,
+        now_us,
+        None,
+        None,
+        "order-4711",
+        content,
+        None,
+        None,
+        0,
+        0,
+    )
+
+
+def insert_accepted(connection: Connection, tenants: Tenants, count: int) -> list[tuple[int, str, str]]:
+    """Write so many texts that upstream has taken; return (tenant's number, id, wamid) of each."""
+    now_us = time.time_ns() // 1000
+    content = encode_content(Text(body=TEXT))
+    rows: list[Row] = []
+    told: list[tuple[int, str, str]] = []
+    for number, (tenant, recipient) in enumerate(tenants.turns(count)):
+        row = _row(tenant.account_id, tenant.source_id, recipient, MessageState.ACCEPTED, content, now_us)
+        wamid = f"wamid.HBgLMTIwMjU1NTAxNDMVAgARGBI{now_us:x}{number:012d}"
+        rows.append((*row, 1, now_us, wamid))
+        told.append((tenant.number, row[0], wamid))
+    connection.begin()
+    connection.tx.write_many(_INSERT_ACCEPTED, rows)
+    connection.commit()
+    return told
+
+
+def insert_pending(connection: Connection, tenants: Tenants, count: int) -> None:
+    """Write so many notifications that are due, each of a message of its own, for all tenants' webhooks in turn."""
+    now_us = time.time_ns() // 1000
+    rows = []
+    for tenant, recipient in tenants.turns(count):
+        message_id = str(uuid_utils.uuid7())
+        entry = notice_entry(message_id, recipient, tenant.source_id, now_us)
+        notification_id = str(uuid_utils.uuid7())
+        rows.append(
+            (
+                notification_id,
+                tenant.account_id,
+                tenant.endpoint_id,
+                message_id,
+                "event",
+                entry.decode(),
+                now_us,
+                now_us,
+            )
+        )
+    connection.begin()
+    insert_notifications(connection.tx, rows)
+    connection.commit()
+
+
+def notice_entry(message_id: str, recipient: str, source_id: str, now_us: int) -> bytes:
+    """Return one entry of `delivery_status`."""
+    notice = StatusNotice(
+        message_id=message_id,
+        recipient=recipient,
+        status=Status.DELIVERED,
+        occurred_at_us=now_us,
+        source=source_id,
+        caller_data="order-4711",
+    )
+    return render_status(notice, timestamps=TimestampForm.DATE)
