@@ -8,8 +8,10 @@ update about a number outside it is parked, never applied, so that nobody's webh
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
+from waypost.domain.address import digits_of
 from waypost.domain.token import is_genuine, parse_token
 from waypost.domain.update import InboundUpdate, OtherUpdate, ParkedUpdate, StatusUpdate, Update
 from waypost.domain.value import value
@@ -157,7 +159,7 @@ class Ingester:
                     elif isinstance(update, StatusUpdate):
                         statuses.append(self._read_token(source, update))
                     else:
-                        arrivals.append(Arrival(source=source, message=update.message, received_at_us=now_us))
+                        arrivals.append(_arrival(source, update, now_us=now_us))
                 case OtherUpdate():
                     self._metrics.receive_updates.labels("other").inc()
                 case ParkedUpdate():
@@ -306,6 +308,13 @@ class Ingester:
         )
         if committed.told:
             self._on_told()
+
+
+def _arrival(source: Source, update: InboundUpdate, *, now_us: int) -> Arrival:
+    message = update.message
+    if not message.to_number:
+        message = replace(message, to_number=digits_of(source.phone_number))
+    return Arrival(source=source, message=message, received_at_us=now_us)
 
 
 def _first_time_us(delivery: _Delivery) -> int | None:
