@@ -194,6 +194,54 @@ def test_every_setting_that_a_page_names_exists(root):
     assert sorted(found for found in named if found[1].rstrip("_") not in known) == []
 
 
+def pages(root):
+    return [*root.glob("*.md"), *(root / "docs").rglob("*.md")]
+
+
+def test_every_command_that_a_page_names_exists(root):
+    import typer
+
+    from waypost.cli import build_app
+
+    top = typer.main.get_command(build_app())
+    named = {
+        (page.name, line.strip())
+        for page in pages(root)
+        for line in re.findall(r"(?:^ *|`|do )(waypost [a-z][^`\n;|>#<]*)", page.read_text("utf-8"), re.MULTILINE)
+    }
+    unknown = []
+    for page, line in sorted(named):
+        command = top
+        words = line.split()[1:]
+        while words and hasattr(command, "commands") and not words[0].startswith("-"):
+            command = command.commands.get(words.pop(0))
+            if command is None:
+                break
+        known = {"--help"} | {option for parameter in getattr(command, "params", []) for option in parameter.opts}
+        if command is None or {word for word in words if word.startswith("--")} - known:
+            unknown.append((page, line))
+
+    assert len(named) > 15
+    assert unknown == []
+
+
+def test_every_call_of_the_manage_api_that_a_page_names_exists(root):
+    from types import SimpleNamespace
+
+    from waypost.web.manage import build_manage_app
+
+    paths = build_manage_app(SimpleNamespace()).openapi()["paths"]
+    known = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    named = {
+        (page.name, (method, path))
+        for page in pages(root)
+        for method, path in re.findall(r"(GET|POST|PATCH|DELETE) (/manage/v1/[^\s`?]+)", page.read_text("utf-8"))
+    }
+
+    assert named
+    assert sorted(found for found in named if found[1] not in known) == []
+
+
 def test_every_metric_that_a_page_names_exists(root):
     known = set(re.findall(r"^\| `(waypost_[a-z_]+)`", (root / "docs" / "metrics.md").read_text("utf-8"), re.MULTILINE))
     named = {
