@@ -14,9 +14,23 @@ class CommitSignal:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._committed = asyncio.Event()
+        self.count = 0
 
     def committed(self, *, step: str, items: int, seconds: float) -> None:
-        self._loop.call_soon_threadsafe(self._committed.set)
+        self._loop.call_soon_threadsafe(self._note)
+
+    def _note(self) -> None:
+        self.count += 1
+        self._committed.set()
+
+    async def until_more(self, count: int) -> None:
+        """Wait for so many further commits: what was to happen by now has happened."""
+        goal = self.count + count
+
+        async def read() -> int:
+            return self.count
+
+        await self.until(read, lambda found: found >= goal)
 
     async def until(self, read: Callable[[], Awaitable[Found]], condition: Callable[[Found], bool]) -> Found:
         """Return what ``read`` gives as soon as it meets the condition."""

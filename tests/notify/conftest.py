@@ -9,7 +9,6 @@ from pathlib import Path
 
 import orjson
 import pytest
-from standardwebhooks import Webhook
 from tests.commits import CommitSignal
 
 from waypost.notify.notifier import Notifier
@@ -21,7 +20,7 @@ from waypost.settings import NotifySettings
 from waypost.store.accounts import create_account
 from waypost.store.connections import connector_for
 from waypost.store.directory import Directory
-from waypost.store.endpoints import NewEndpoint, create_endpoint, new_webhook_secret
+from waypost.store.endpoints import NewEndpoint, create_endpoint, new_webhook_secret, rotate_secret
 from waypost.store.engine import Database
 from waypost.store.migrate import migrate
 from waypost.store.notifications import insert_notifications
@@ -198,8 +197,13 @@ class House:
         await self.directory.refresh()
         return new.id
 
-    def judge_of(self, endpoint_id: str) -> Webhook:
-        return Webhook(self.directory.now.endpoints[endpoint_id].secret)
+    async def rotate(self, endpoint_id: str) -> str:
+        secret, now_us = new_webhook_secret(), self.clock.now_us()
+        await self.database.write(
+            lambda tx: rotate_secret(tx, self.sealer, ACCOUNT, endpoint_id, secret=secret, now_us=now_us)
+        )
+        await self.directory.refresh()
+        return secret
 
     async def add(self, endpoint_id: str, *words: str, subject: str | None = None, kind: str = "event") -> list[str]:
         """Add one notification per word; a word is its entry, and its subject unless told."""
@@ -224,6 +228,12 @@ class House:
     async def states(self) -> dict[str, State]:
         rows = await self.database.read(lambda tx: tx.rows(_STATES))
         return {row[0]: State(row[0], row[1], row[2], (row[3] - self.clock.at_us) / 1e6, *row[4:]) for row in rows}
+
+    async def settle_down(self) -> None:
+        """Let the notifier look for due work twice: what it would do by now it has done."""
+        assert self.notifier is not None
+        self.notifier.wake()
+        await self.commits.until_more(3)
 
     async def until(self, condition: Callable[[dict[str, State]], bool]) -> dict[str, State]:
         """Wait until what is stored meets the condition; looked at after every commit."""

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
-from waypost.notify.signing import key_of, sign
+from waypost.notify.signing import SigningKey, sign
 from waypost.notify.unit import Unit, UnitState
 from waypost.store.directory import Endpoint
 
@@ -97,11 +97,11 @@ class Signer:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self._base: Mapping[str, str] = {**endpoint.headers, "Content-Type": "application/json"}
-        self._keys = [key_of(endpoint.secret)]
+        self._keys = [SigningKey(endpoint.secret)]
         self._keys_with_old = self._keys
         self._old_until_us = endpoint.secret_old_until_us or 0
         if endpoint.secret_old is not None:
-            self._keys_with_old = [*self._keys, key_of(endpoint.secret_old)]
+            self._keys_with_old = [*self._keys, SigningKey(endpoint.secret_old)]
 
     def headers(self, *, webhook_id: str, body: bytes, now_us: int) -> dict[str, str]:
         """Return the headers of one try; the timestamp and signature are of now, the id is not."""

@@ -1,12 +1,22 @@
-"""From due rows to units that may be delivered: order within a subject, and the composition of batches."""
+"""
+From due rows to units that may be delivered: order within a subject, and the composition of batches.
+
+A row is *blocked* while an earlier one of its subject is pending. If that one is in memory the row may hang on it.
+Otherwise the head of its lane is loaded in its place, or, where the head waits for its next try, the row is postponed
+until then: so what is looked at is always either taken or put out of the way, and nothing due is hidden behind it.
+"""
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import Final
 
 from waypost.notify.unit import Unit
 from waypost.ports import IdFactory
 from waypost.store.directory import Snapshot
-from waypost.store.notifying import DueRow, join_batches, load_batched, load_due, postpone_blocked
+from waypost.store.notifying import DueRow, join_batches, load_batched, load_due, load_heads, postpone
 from waypost.store.transaction import Tx
+
+BLOCKED_BATCH_US: Final = 1_000_000
+"""A batch behind a replayed notification is looked at again after this long."""
 
 
 def load_units(
@@ -27,11 +37,14 @@ def load_units(
     """
     rows = load_due(tx, endpoint_ids, at_most_each=at_most_each, busy=busy, now_us=now_us)
     counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.endpoint_id] = counts.get(row.endpoint_id, 0) + 1
+    with_more = {endpoint_id for endpoint_id, count in counts.items() if count >= at_most_each}
+    rows += _heads_of_blocked(tx, rows, busy, now_us=now_us)
     singles: list[DueRow] = []
     fresh: dict[str, list[DueRow]] = {}
     places: set[tuple[str, int]] = set()
     for row in rows:
-        counts[row.endpoint_id] = counts.get(row.endpoint_id, 0) + 1
         endpoint = snapshot.endpoints.get(row.endpoint_id)
         if row.batch_id is not None and row.batch_id != row.id:
             places.add((row.endpoint_id, row.due_at_us))
@@ -39,26 +52,36 @@ def load_units(
             fresh.setdefault(row.endpoint_id, []).append(row)
         else:
             singles.append(row)
-    blocked: list[DueRow] = []
-    units = _chain(singles, busy, blocked)
-    units += _known_batches(tx, places, busy, blocked)
+    units = _chain(singles, busy)
+    units += _known_batches(tx, places, busy, now_us=now_us)
     for endpoint_id, own in fresh.items():
-        units += _compose(
-            tx,
-            own,
-            ids=ids,
-            max_batch=snapshot.endpoints[endpoint_id].max_batch,
-            busy=busy,
-            blocked=blocked,
-            now_us=now_us,
-        )
-    postpone_blocked(tx, blocked, now_us=now_us)
+        units += _compose(tx, own, ids=ids, max_batch=snapshot.endpoints[endpoint_id].max_batch, now_us=now_us)
     units.sort(key=lambda unit: unit.row_ids[0])
-    return units, {endpoint_id for endpoint_id, count in counts.items() if count >= at_most_each}
+    return units, with_more
 
 
-def _chain(rows: Iterable[DueRow], busy: Collection[str], blocked: list[DueRow]) -> list[Unit]:
-    """Make a unit of each row whose predecessor is in memory or here; the others are blocked."""
+def _heads_of_blocked(tx: Tx, rows: Sequence[DueRow], busy: Collection[str], *, now_us: int) -> list[DueRow]:
+    """Return the due heads of lanes of which only later rows were found; postpone these rows if the head waits."""
+    known = {row.id for row in rows}
+    blocked: dict[tuple[str, str], list[DueRow]] = {}
+    for row in rows:
+        if row.earlier_id is not None and row.earlier_id not in known and row.earlier_id not in busy:
+            blocked.setdefault((row.endpoint_id, row.subject_id), []).append(row)
+    heads: list[DueRow] = []
+    postponed: list[tuple[int, str]] = []
+    for head in load_heads(tx, blocked.keys()):
+        if head.due_at_us > now_us:
+            own = blocked[head.endpoint_id, head.subject_id]
+            # What is in a batch is moved with its batch, or not at all.
+            postponed += [(head.due_at_us, row.id) for row in own if row.batch_id in (None, row.id)]
+        elif head.id not in known and head.id not in busy:
+            heads.append(head)
+    postpone(tx, postponed)
+    return heads
+
+
+def _chain(rows: Iterable[DueRow], busy: Collection[str]) -> list[Unit]:
+    """Make a unit of each row whose predecessor is in memory or here; the others are left."""
     known: set[str] = set()
     units: list[Unit] = []
     for row in sorted(rows, key=lambda row: row.id):
@@ -66,14 +89,10 @@ def _chain(rows: Iterable[DueRow], busy: Collection[str], blocked: list[DueRow])
         if earlier is None or earlier in known or earlier in busy:
             known.add(row.id)
             units.append(Unit([row], webhook_id=row.id, after=earlier))
-        else:
-            blocked.append(row)
     return units
 
 
-def _known_batches(
-    tx: Tx, places: Collection[tuple[str, int]], busy: Collection[str], blocked: list[DueRow]
-) -> list[Unit]:
+def _known_batches(tx: Tx, places: Collection[tuple[str, int]], busy: Collection[str], *, now_us: int) -> list[Unit]:
     """Load batches composed earlier, whole or not at all."""
     batches: dict[str, list[DueRow]] = {}
     for row in load_batched(tx, places):
@@ -81,32 +100,24 @@ def _known_batches(
             assert row.batch_id is not None
             batches.setdefault(row.batch_id, []).append(row)
     units: list[Unit] = []
+    postponed: list[tuple[int, str]] = []
     for batch_id, rows in batches.items():
         rows.sort(key=lambda row: row.id)
         own = {row.id for row in rows}
-        waiting = [row for row in rows if row.earlier_id is not None and row.earlier_id not in own]
-        if not waiting:
+        if all(row.earlier_id is None or row.earlier_id in own for row in rows):
             units.append(Unit(rows, webhook_id=batch_id, after=None))
-        elif not any(row.earlier_id in busy for row in waiting):
-            # The whole batch is moved together: what belongs to one batch is always due at one time.
-            blocked += [row._replace(earlier_id=waiting[0].earlier_id) for row in rows]
+        else:
+            # Only a replay can bring something before a batch. What belongs to one batch is always due at one time.
+            postponed += [(now_us + BLOCKED_BATCH_US, row.id) for row in rows]
+    postpone(tx, postponed)
     return units
 
 
-def _compose(
-    tx: Tx,
-    rows: Sequence[DueRow],
-    *,
-    ids: IdFactory,
-    max_batch: int,
-    busy: Collection[str],
-    blocked: list[DueRow],
-    now_us: int,
-) -> list[Unit]:
+def _compose(tx: Tx, rows: Sequence[DueRow], *, ids: IdFactory, max_batch: int, now_us: int) -> list[Unit]:
     """
     Put untried rows of one endpoint into batches by kind; a row may stand behind its predecessor in the same batch.
 
-    Rows behind one that is in memory are left for the next time.
+    A row behind one in memory or in another batch is left for the next time.
     """
     open_batches: dict[str, list[DueRow]] = {}
     batch_of: dict[str, list[DueRow]] = {}
@@ -115,10 +126,7 @@ def _compose(
         batch = open_batches.get(row.kind)
         if batch is None or len(batch) >= max_batch:
             batch = []
-        earlier = row.earlier_id
-        if earlier is not None and (earlier not in batch_of or batch_of[earlier] is not batch):
-            if earlier not in busy and earlier not in batch_of:
-                blocked.append(row)
+        if row.earlier_id is not None and batch_of.get(row.earlier_id) is not batch:
             continue
         if not batch:
             batches.append(batch)

@@ -271,19 +271,25 @@ class Notifier:
         while (unit := self._holdings.start_next(now=now)) is not None:
             group.create_task(self._deliver(group, unit))
 
-    async def _deliver(self, group: asyncio.TaskGroup, unit: Unit) -> None:
+    async def _deliver(self, group: asyncio.TaskGroup, unit: Unit | None) -> None:
+        """Deliver a unit, and then whatever may start in its place."""
+        while unit is not None:
+            await self._deliver_one(unit)
+            self._signal.set()
+            unit = None if self._is_stopping else self._holdings.start_next(now=time.monotonic())
+            self._start(group)
+
+    async def _deliver_one(self, unit: Unit) -> None:
         lane = self._holdings.lane(unit.endpoint_id)
         endpoint = self._endpoint(unit.endpoint_id)
         if endpoint is None:
             self._holdings.end(lane, unit, is_delivered=False)
             self._holdings.forget([unit])
-        else:
-            settlement = await self._courier.deliver(
-                endpoint, lane, unit, free_until_us=self._early.get(unit.webhook_id), random=self._chance()
-            )
-            self._end(lane, settlement)
-        self._signal.set()
-        self._start(group)
+            return
+        settlement = await self._courier.deliver(
+            endpoint, lane, unit, free_until_us=self._early.get(unit.webhook_id), random=self._chance()
+        )
+        self._end(lane, settlement)
 
     def _end(self, lane: Lane, settlement: Settlement) -> None:
         unit, is_delivered = settlement.unit, settlement.outcome is Outcome.DELIVERED

@@ -69,7 +69,11 @@ _BATCHED: Final = Sql(
     "WHERE n.state = 0 AND n.batch_id IS NOT NULL AND n.batch_id <> n.id"
 )
 _JOIN_BATCH: Final = UpdateMany(NOTIFICATIONS, ["batch_id", "due_at_us"], keys=["id"])
-_DUE_TIMES: Final = Sql("SELECT id, due_at_us FROM notifications WHERE id = ANY(:ids)")
+_HEADS: Final = Sql(
+    f"SELECT {_COLUMNS} FROM ROWS(:endpoint_id text, :subject_id text) AS v JOIN notifications n ON n.id = ("  # noqa: S608
+    "SELECT MIN(h.id) FROM notifications h "
+    "WHERE h.endpoint_id = v.endpoint_id AND h.subject_id = v.subject_id AND h.state = 0)"
+)
 _POSTPONE: Final = UpdateMany(NOTIFICATIONS, ["due_at_us"], keys=["id"])
 _DELIVER: Final = Sql(
     "UPDATE notifications SET state = 1, attempts = attempts + 1, ended_at_us = :now_us, last_status = :status, "
@@ -216,18 +220,18 @@ def join_batches(tx: Tx, rows: Sequence[tuple[str, int, str]]) -> None:
     tx.write_many(_JOIN_BATCH, rows)
 
 
-def postpone_blocked(tx: Tx, rows: Sequence[DueRow], *, now_us: int) -> None:
-    """Let blocked notifications fall due with the one before them, so that they are not looked at until then."""
-    if not rows:
-        return
-    times: dict[str, int] = dict(tx.rows(_DUE_TIMES, ids=[row.earlier_id for row in rows]))
-    postponed: list[tuple[int, str]] = []
-    for row in sorted(rows, key=lambda row: row.id):
-        assert row.earlier_id is not None
-        due_at_us = max(times.get(row.earlier_id, now_us), now_us)
-        times[row.id] = due_at_us
-        postponed.append((due_at_us, row.id))
-    tx.write_many(_POSTPONE, postponed)
+def load_heads(tx: Tx, lanes: Collection[tuple[str, str]]) -> list[DueRow]:
+    """Return the first pending notification of each (endpoint id, subject id), due or not."""
+    if not lanes:
+        return []
+    ordered = sorted(lanes)
+    rows = tx.rows(_HEADS, endpoint_id=[lane[0] for lane in ordered], subject_id=[lane[1] for lane in ordered])
+    return [DueRow(*row) for row in rows]
+
+
+def postpone(tx: Tx, rows: Sequence[tuple[int, str]]) -> None:
+    """Let blocked notifications fall due later, so that they are not looked at until then: (due at, id)."""
+    tx.write_many(_POSTPONE, rows)
 
 
 def settle_delivered(tx: Tx, ids: Sequence[str], *, status: int, now_us: int) -> None:
