@@ -111,7 +111,9 @@ async def _furnish(house: House) -> None:
         await house.call("owner", "POST", "/manage/v1/sources", json=source),
         await house.call("owner", "POST", "/manage/v1/webhooks", json=hook),
         await house.call("owner", "POST", "/manage/v1/keys", json={"name": CANARY, "scopes": ["messages:read"]}),
-        await house.call("stranger", "POST", "/manage/v1/sources", json={**source, "name": "x", "phone_number_id": "pn2"}),
+        await house.call(
+            "stranger", "POST", "/manage/v1/sources", json={**source, "name": "x", "phone_number_id": "pn2"}
+        ),
     ]
     assert [201] * 4 == [status for status, _ in made], made
     form = aiohttp.FormData()
