@@ -110,6 +110,7 @@ class Dispatcher:
         self._finished: list[Settlement] = []
         self._crowd: dict[LaneKey, int] = {}
         self._released: set[LaneKey] = set()
+        self._ended_meanwhile: set[LaneKey] = set()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._next_due_us: int | None = 0
@@ -190,6 +191,7 @@ class Dispatcher:
         if not (places or settlements or self._released or is_due):
             return
         released, self._released = self._released, set()
+        self._ended_meanwhile.clear()
         try:
             result = await self._database.run(self._step, self._build_round(settlements, places, released))
         except StoreUnavailableError:
@@ -268,6 +270,7 @@ class Dispatcher:
             starts = taken.recent_starts.get(source.id, [])
             lane.replay([(recipient, now - max(0, now_us - at_us) / 1_000_000) for recipient, at_us in starts])
             self._lanes.sources[source.id] = lane
+        self._next_due_us = 0
         if taken.in_doubt:
             self._log.warning("dispatch.attempts_in_doubt", attempts=taken.in_doubt, sources=len(sources))
             self._on_told()
@@ -282,10 +285,14 @@ class Dispatcher:
             task = asyncio.create_task(self._send(source, claim))
             self._in_flight.add(task)
             task.add_done_callback(self._in_flight.discard)
-        for lane in result.parked:
-            self._crowd[lane] = self._crowd.get(lane, 0) + 1
+        # First the emptied ones: the same round may have parked a message in such a lane after it was found empty.
         for lane in result.emptied:
             self._crowd.pop(lane, None)
+        for lane in result.parked:
+            self._crowd[lane] = self._crowd.get(lane, 0) + 1
+            if lane in self._ended_meanwhile:
+                # It was parked behind a request that has ended since the round was planned: nobody else wakes it.
+                self._released.add(lane)
         for candidate in result.ended:
             self._release((candidate.source_id, candidate.recipient))
         self._active -= result.short
@@ -301,6 +308,7 @@ class Dispatcher:
         )
 
     def _release(self, lane: LaneKey) -> None:
+        self._ended_meanwhile.add(lane)
         if lane in self._crowd:
             self._released.add(lane)
 

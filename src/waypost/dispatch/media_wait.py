@@ -116,7 +116,7 @@ class MediaWait:
         waiting = load_media_waiting(tx, source_id=source_id, media_key=media_key)
         if trouble.retry_after_seconds is not None:
             due_at_us = now_us + int(trouble.retry_after_seconds * 1_000_000)
-            park_messages(tx, [(due_at_us, "media", candidate.id) for candidate in waiting])
+            park_messages(tx, [(due_at_us, "media_retry", candidate.id) for candidate in waiting])
             return
         failed, announced = int(MessageState.FAILED), int(Announced.FAILED)
         end_messages(tx, [(failed, trouble.reason.value, now_us, announced, candidate.id) for candidate in waiting])

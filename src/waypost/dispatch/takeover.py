@@ -3,7 +3,7 @@ Beginning to own sources: what a former owner left open is in doubt, and what it
 
 A message that stands ``dispatching`` under an older epoch may or may not have reached upstream: it is never sent
 "again", it is held in doubt (reliability, rule 2.5). The pacing goes on from the intents of the last minutes, which are
-durable, so a restart never gives a number a second burst.
+durable, so a restart never gives a number a second burst. What waited for the former owner to wake it is judged anew.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from typing import Final
 
 from waypost.outbox import in_doubt_notice, tell
 from waypost.ports import IdFactory
-from waypost.store.claiming import load_recent_starts
+from waypost.store.claiming import load_recent_starts, wake_unwatched
 from waypost.store.directory import Snapshot
 from waypost.store.engine import Database, Lane
 from waypost.store.settling import load_open_attempts, put_in_doubt
@@ -37,6 +37,7 @@ async def take_over(
 
     def apply(tx: Tx) -> TakenOver:
         taken = TakenOver(in_doubt=_hold_open_attempts(tx, snapshot, ids, epochs, now_us))
+        wake_unwatched(tx, list(epochs), now_us=now_us)
         for source_id in epochs:
             since_us = now_us - int(REMEMBER_SECONDS * 1_000_000)
             starts = load_recent_starts(tx, source_id=source_id, since_us=since_us)

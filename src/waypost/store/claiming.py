@@ -55,14 +55,19 @@ _PROMOTE = Sql(
     "SELECT id FROM messages WHERE state IN (10, 20) AND due_at_us <= :now_us ORDER BY due_at_us LIMIT :places"
     ") AND state IN (10, 20)"
 )
+_WAKE_UNWATCHED = Sql(
+    "UPDATE messages SET due_at_us = :now_us WHERE source_id = ANY(:source_ids) AND state = 20 "
+    "AND wait_reason IN ('lane', 'media') AND due_at_us > :now_us"
+)
 _NEXT_DUE = Sql("SELECT MIN(due_at_us) FROM messages WHERE state IN (10, 20)")
 _PROMOTE_MEDIA = Sql(
     "UPDATE messages SET state = 30, wait_reason = NULL "
-    "WHERE source_id = :source_id AND state = 20 AND wait_reason = 'media' AND media_key = :media_key"
+    "WHERE source_id = :source_id AND state = 20 AND wait_reason IN ('media', 'media_retry') AND media_key = :media_key"
 )
 _MEDIA_WAITING = Sql(
     f"SELECT {_CANDIDATE_COLUMNS} FROM messages m "  # noqa: S608
-    "WHERE m.source_id = :source_id AND m.state = 20 AND m.wait_reason = 'media' AND m.media_key = :media_key "
+    "WHERE m.source_id = :source_id AND m.state = 20 AND m.wait_reason IN ('media', 'media_retry') "
+    "AND m.media_key = :media_key "
     "ORDER BY m.id FOR UPDATE"
 )
 _LANE_HEADS = Sql(
@@ -197,6 +202,16 @@ def promote_due(tx: Tx, *, now_us: int, places: int) -> tuple[int, int | None]:
     following = tx.one(_NEXT_DUE)
     assert following is not None
     return promoted, following[0]
+
+
+def wake_unwatched(tx: Tx, source_ids: Sequence[str], *, now_us: int) -> int:
+    """
+    Let messages of these sources fall due now that wait to be woken by their owner's memory; return how many.
+
+    For a new owner, who has none of that: what waits for its place in its lane, or for a file that was being made
+    ready. What waits for a time (pacing, a retry) keeps it.
+    """
+    return tx.run(_WAKE_UNWATCHED, source_ids=list(source_ids), now_us=now_us)
 
 
 def promote_media(tx: Tx, *, source_id: str, media_key: str) -> int:

@@ -4,15 +4,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from waypost.store.statements import Sql, UpdateMany
+from waypost.store.statements import Dialect, Sql, UpdateMany
 from waypost.store.tables import ATTEMPTS, MESSAGES
 from waypost.store.transaction import Tx
 
+_HOLD_MESSAGES = Sql("SELECT m.id FROM messages m WHERE m.id = ANY(:message_ids) ORDER BY m.id FOR UPDATE")
 _CLOSE_ATTEMPTS = UpdateMany(
     ATTEMPTS,
     ("ended_at_us", "outcome", "http_status", "provider_code", "detail", "wamid"),
     keys=("message_id", "number"),
 )
+_CLOSE_FAILED = UpdateMany(
+    ATTEMPTS,
+    ("ended_at_us", "outcome", "http_status", "provider_code", "detail"),
+    keys=("message_id", "number"),
+    only="attempts.wamid IS NULL",
+)
+_CLOSE_PROVEN = UpdateMany(
+    ATTEMPTS,
+    ("ended_at_us", "http_status", "provider_code", "detail"),
+    keys=("message_id", "number"),
+    also="outcome = 'resolved'",
+    only="attempts.wamid IS NOT NULL",
+)
+"""For an attempt of which a status has shown, before its own end was known, that it had arrived."""
 _ACCEPT = UpdateMany(
     MESSAGES,
     ("wamid",),
@@ -103,14 +118,27 @@ class OpenAttempt:
 
 
 def close_attempts(tx: Tx, ends: Sequence[AttemptEnd]) -> None:
-    """Write the ends of attempts."""
+    """
+    Write the ends of attempts; one that a status has already shown to have arrived is ``resolved``, however it ended.
+
+    The messages are held first, in the order of their ids: so does whoever joins a status to them, and the two never
+    wait for each other in a circle.
+    """
+    if tx.dialect is Dialect.POSTGRESQL:
+        tx.rows(_HOLD_MESSAGES, message_ids=[e.message_id for e in ends])
     tx.write_many(
         _CLOSE_ATTEMPTS,
         [
             (e.ended_at_us, e.outcome, e.http_status, e.provider_code, e.detail, e.wamid, e.message_id, e.number)
             for e in ends
+            if e.wamid is not None
         ],
     )
+    failed = [e for e in ends if e.wamid is None]
+    if failed:
+        rest = [(e.http_status, e.provider_code, e.detail, e.message_id, e.number) for e in failed]
+        tx.write_many(_CLOSE_PROVEN, [(e.ended_at_us, *tail) for e, tail in zip(failed, rest, strict=True)])
+        tx.write_many(_CLOSE_FAILED, [(e.ended_at_us, e.outcome, *tail) for e, tail in zip(failed, rest, strict=True)])
 
 
 def bind_wamids(tx: Tx, rows: Sequence[tuple[str, str]]) -> None:
