@@ -31,7 +31,6 @@ def encode_message(request: OutboundRequest) -> bytes:
     A recipient of digits is sent as ``+`` and digits, a group by its id, and any other recipient as the business-scoped
     user id it must be. Raises ValueError for a file that has neither the provider's id nor a URL: a defect of ours.
     """
-    content = request.content
     recipient = request.recipient
     if request.recipient_type is RecipientType.GROUP:
         body: JsonObject = {"messaging_product": "whatsapp", "recipient_type": "group", "to": recipient}
@@ -39,13 +38,9 @@ def encode_message(request: OutboundRequest) -> bytes:
         body = {"messaging_product": "whatsapp", "recipient_type": "individual", "to": "+" + recipient}
     else:
         body = {"messaging_product": "whatsapp", "recipient_type": "individual", "recipient": recipient}
-    if type(content) is Text:
-        body["type"] = "text"
-        body["text"] = {"body": content.body, "preview_url": content.preview_url}
-    else:
-        kind, payload = _typed(content, request)
-        body["type"] = kind
-        body[kind] = payload
+    kind, payload = _typed(request.content, request)
+    body["type"] = kind
+    body[kind] = payload
     if request.context_provider_id is not None:
         body["context"] = {"message_id": request.context_provider_id}
     body["biz_opaque_callback_data"] = request.token
