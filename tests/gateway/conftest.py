@@ -15,7 +15,7 @@ from waypost.app.foundation import open_foundation
 from waypost.service import run_services
 from waypost.settings import Settings
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 0.02
 QUICK = {
     "dispatch": {
@@ -66,11 +66,14 @@ class House:
             message = {"to": self.source_phone, "type": "text", "text": {"body": "hello"}}
             await self.sandbox("POST", f"/sandbox/phones/{number}/messages", json=message)
 
+        waiting = list(numbers)
+
         async def all_opted_in() -> bool:
-            for number in numbers:
-                _, answer = await self.call("POST", "/api/v2/consent/", json={"phone_number": number})
+            while waiting:
+                _, answer = await self.call("POST", "/api/v2/consent/", json={"phone_number": waiting[-1]})
                 if answer["status"] != "success":
                     return False
+                waiting.pop()
             return True
 
         await self.eventually(all_opted_in)
@@ -95,8 +98,12 @@ class House:
         return answer["data"]["status"]
 
     async def becomes(self, status: str, *message_ids: str) -> None:
+        waiting = list(message_ids)
+
         async def all_are() -> bool:
-            return all([await self.status_of(message_id) == status for message_id in message_ids])
+            while waiting and await self.status_of(waiting[-1]) == status:
+                waiting.pop()
+            return not waiting
 
         await self.eventually(all_are)
 
@@ -120,9 +127,7 @@ class House:
     async def told(self, message_id: str) -> list[str]:
         return [entry["status"] for entry in await self.webhooks(message_id)]
 
-    async def eventually(
-        self, condition: Callable[[], Awaitable[bool]], *, seconds: float = PATIENCE_SECONDS
-    ) -> None:
+    async def eventually(self, condition: Callable[[], Awaitable[bool]], *, seconds: float = PATIENCE_SECONDS) -> None:
         never = asyncio.Event()
         async with asyncio.timeout(seconds):
             while not await condition():

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from waypost.dispatch.round import Round, Settlement, news_of_failure
+from waypost.domain.errors import SendFailure
 from waypost.domain.message import MessageState
 from waypost.domain.status import Announced
 from waypost.following import follow_parked
@@ -107,7 +108,7 @@ def _settle_failed(tx: Tx, round_: Round, failed: Sequence[Settlement], news: li
                 )
             )
         if decision.pauses_source and pause_source(
-            tx, source_id=candidate.source_id, reason=end.detail, now_us=round_.now_us
+            tx, source_id=candidate.source_id, reason=_pause_reason(end), now_us=round_.now_us
         ):
             bump_directory(tx)
             news.append(
@@ -117,7 +118,7 @@ def _settle_failed(tx: Tx, round_: Round, failed: Sequence[Settlement], news: li
                     subject_id=candidate.source_id,
                     type="source.paused",
                     occurred_at_us=round_.now_us,
-                    data={"reason": end.detail, "provider_code": end.provider_code},
+                    data={"reason": _pause_reason(end), "provider_code": end.provider_code},
                 )
             )
         changes.append(
@@ -136,3 +137,9 @@ def _settle_failed(tx: Tx, round_: Round, failed: Sequence[Settlement], news: li
             )
         )
     change_unsent(tx, changes)
+
+
+def _pause_reason(failure: SendFailure) -> str:
+    """Return why a source stands still, in the provider's words."""
+    code = f"provider error {failure.provider_code}: " if failure.provider_code is not None else ""
+    return f"{code}{failure.detail}"
