@@ -104,13 +104,7 @@ class S3Settings(_Group):
 class StoreSettings(_Group):
     """The database."""
 
-    batch_rows_max: Count = Field(1_000, description="Most items one transaction takes, in items.")
     queue_items_max: Count = Field(20_000, description="Most items waiting for a transaction; above it: 503.")
-    read_connections: Annotated[int, Field(ge=1, le=64)] = Field(4, description="Connections for reading, in all.")
-    write_connections: Annotated[int, Field(ge=1, le=64)] = Field(
-        4, description="Connections for writing on PostgreSQL; SQLite always has one."
-    )
-    statement_timeout_seconds: Seconds = Field(30.0, description="Longest time of one statement, in seconds.")
     directory_poll_seconds: Seconds = Field(
         0.5, description="How often accounts, keys, sources and endpoints are checked for change, in seconds."
     )
@@ -221,10 +215,8 @@ class LimitSettings(_Group):
 
     message_body_bytes_max: Size = Field(1 * _MB, description="Largest body of a message request, in bytes.")
     webhook_body_bytes_max: Size = Field(4 * _MB, description="Largest body of a provider's webhook, in bytes.")
-    upload_body_bytes_max: Size = Field(101 * _MB, description="Largest body of a media upload, in bytes.")
+    upload_body_bytes_max: Size = Field(101 * 1024 * 1024, description="Largest body of a media upload, in bytes.")
     other_body_bytes_max: Size = Field(1 * _MB, description="Largest body of any other request, in bytes.")
-    batch_messages_max: Annotated[int, Field(ge=1, le=1000)] = Field(1000, description="Most messages in one request.")
-    page_rows_max: Annotated[int, Field(ge=1, le=1000)] = Field(200, description="Most rows in one page of a list.")
     account_requests_per_second: Annotated[float, Field(ge=0)] = Field(
         0.0, description="Requests per second of one account, with a burst of as many; 0 is no limit. Above it: 429."
     )

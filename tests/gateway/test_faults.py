@@ -165,8 +165,10 @@ async def test_statuses_twice_and_in_disorder_are_told_once_and_never_backwards(
         (131026, "8003 WhatsApp contact does not exist"),
         (
             131047,
-            "8007 Failed to send message because you are outside the support window for freeform messages "
-            "to this user. Please use a valid template or reconsider",
+            (
+                "8007 Failed to send message because you are outside the support window for freeform messages "
+                "to this user. Please use a valid template or reconsider"
+            ),
         ),
         (131053, "8008 Invalid Media id or bad media"),
         (131051, "8008 Invalid Media id or bad media"),

@@ -43,9 +43,9 @@ async def test_the_contracts_media_example_arrives_with_the_pictures_exact_bytes
     _, answer = await upload(house, picture)
     media_id = answer["data"]["mediaId"]
     body = (
-        '{"message":[{"recipient_whatsapp":"12025550143","message_type":"media","source":"%s",\n'
-        ' "type_media":[{"attachments":[{"attachment_id":"%s","caption":"Receipt 118"}]}]}]}'
-    ) % (house.source_id, media_id)
+        f'{{"message":[{{"recipient_whatsapp":"12025550143","message_type":"media","source":"{house.source_id}",\n'
+        f' "type_media":[{{"attachments":[{{"attachment_id":"{media_id}","caption":"Receipt 118"}}]}}]}}]}}'
+    )
 
     headers = {"Content-Type": "application/json"}
     _, answer = await house.call("POST", "/api/v2/message/", data=body, headers=headers)

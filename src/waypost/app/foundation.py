@@ -54,7 +54,7 @@ async def open_foundation(settings: Settings) -> Foundation:
     database = Database(connector_for(settings.database_url), observer=CommitMetrics(metrics))
     await database.start()
     try:
-        directory = Directory(database, sealer)
+        directory = Directory(database, sealer, poll_seconds=settings.store.directory_poll_seconds)
         await directory.refresh()
         token_key = await database.write(lambda tx: load_token_key(tx, sealer), lane=Lane.MANAGE)
     except BaseException:

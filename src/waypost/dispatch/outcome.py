@@ -64,7 +64,7 @@ def decide(
                 return _failed(FailureReason.TECHNICAL_ERROR, failed)
             wait = send_retry_seconds(failed, retry_after_seconds=failure.retry_after_seconds, random=random)
             if failure.http_status is not None:
-                # A soft refusal: whether it can follow an acceptance is not documented, so a status gets time to say so.
+                # A soft refusal: whether it can follow an acceptance is not documented, so a status gets time.
                 wait = max(wait, soft_refusal_wait_seconds)
             return Decision(state=MessageState.WAITING, failed_attempts=failed, wait_seconds=wait, wait_reason="retry")
         case other:

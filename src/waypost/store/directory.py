@@ -7,6 +7,7 @@ made here at once). A snapshot is immutable: a request that took one sees one st
 """
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,8 +24,6 @@ from waypost.store.transaction import Tx
 
 SHARDS: Final = 64
 """Sending numbers are spread over this many shards; a shard has one owner."""
-
-VERSION_POLL_SECONDS: Final = 0.5
 
 _VERSION = Sql("SELECT value FROM meta WHERE name = 'directory_version'")
 _BUMP = Sql(
@@ -159,9 +158,10 @@ class Directory:
 
     name = "directory"
 
-    def __init__(self, database: Database, sealer: Sealer) -> None:
+    def __init__(self, database: Database, sealer: Sealer, *, poll_seconds: float = 0.5) -> None:
         self._database = database
         self._sealer = sealer
+        self._poll_seconds = poll_seconds
         self.now = EMPTY
 
     async def refresh(self) -> None:
@@ -174,12 +174,11 @@ class Directory:
     async def run(self, stopping: asyncio.Event) -> None:
         """Refresh until stopped; while the database is away the last snapshot stays."""
         while not stopping.is_set():
-            try:
+            # While the database is away the writers report it, and readers go on with what is known.
+            with contextlib.suppress(StoreUnavailableError):
                 await self.refresh()
-            except StoreUnavailableError:
-                pass  # the writers report it; readers go on with what is known
             try:
-                await asyncio.wait_for(stopping.wait(), VERSION_POLL_SECONDS)
+                await asyncio.wait_for(stopping.wait(), self._poll_seconds)
             except TimeoutError:
                 continue
 

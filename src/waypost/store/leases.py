@@ -53,12 +53,12 @@ def take_leases(tx: Tx, *, owner: str, epoch: int, shards: list[int], lease_us: 
     """Take up to ``places`` of the shards that are free or outlived; return the epochs of those. PostgreSQL only."""
     free = [row[0] for row in tx.rows(_FREE, shard=shards, place=list(range(len(shards))), places=places)]
     rows = tx.rows(_TAKE, owner=owner, epoch=epoch, shard=free, place=list(range(len(free))), lease_us=lease_us)
-    return dict(rows)  # type: ignore[arg-type]
+    return dict(rows)
 
 
 def renew_leases(tx: Tx, *, owner: str, shards: list[int], lease_us: int) -> Mapping[int, int]:
     """Renew what is still ours; return the epochs of those. What is missing has been lost. PostgreSQL only."""
-    return dict(tx.rows(_RENEW, owner=owner, shards=shards, lease_us=lease_us))  # type: ignore[arg-type]
+    return dict(tx.rows(_RENEW, owner=owner, shards=shards, lease_us=lease_us))
 
 
 def give_back_leases(tx: Tx, *, owner: str, shards: list[int]) -> None:

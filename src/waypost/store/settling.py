@@ -148,13 +148,13 @@ def bind_wamids(tx: Tx, rows: Sequence[tuple[str, str]]) -> None:
 
 def find_other_wamids(tx: Tx, message_ids: Sequence[str]) -> dict[str, str]:
     """Return the wamids that messages are bound to already."""
-    return dict(tx.rows(_OTHER_WAMIDS, message_ids=list(message_ids)))  # type: ignore[arg-type]
+    return dict(tx.rows(_OTHER_WAMIDS, message_ids=list(message_ids)))
 
 
 def find_still_open(tx: Tx, keys: Sequence[tuple[str, int]]) -> dict[str, int]:
     """Return, for the (message id, number) that are still ``dispatching``, what was announced of them."""
     rows = tx.rows(_STILL_OPEN, message_id=[key[0] for key in keys], number=[key[1] for key in keys])
-    return dict(rows)  # type: ignore[arg-type]
+    return dict(rows)
 
 
 def change_unsent(tx: Tx, changes: Sequence[UnsentChange]) -> None:
