@@ -1,0 +1,40 @@
+"""What happens when two things that belong to one message, or to one lane, cross each other."""
+
+import asyncio
+
+import pytest
+
+from waypost.store.statements import Sql
+
+_ATTEMPTS = Sql("SELECT number, outcome, wamid FROM attempts WHERE message_id = :id ORDER BY number")
+
+
+async def test_an_attempt_proven_by_a_status_stays_proven_when_its_connection_breaks_afterwards(house):
+    await house.writes_first("12025550143")
+    await house.fault("statuses_before_answer")
+    await house.fault("lost_answer", then="close")
+
+    [message_id] = await house.send(house.entry("12025550143"))
+    await house.becomes("read", message_id)
+
+    database = house.demo.gateway.foundation.database
+    [entry] = await house.ledger()
+
+    async def has_ended():
+        return (await database.read(lambda tx: tx.rows(_ATTEMPTS, id=message_id)))[0][1] is not None
+
+    await house.eventually(has_ended)
+    attempts = await database.read(lambda tx: tx.rows(_ATTEMPTS, id=message_id))
+    assert [tuple(row) for row in attempts] == [(1, "resolved", entry["wamid"])]
+
+
+@pytest.mark.settings(dispatch={"pair_burst": 40})
+async def test_a_message_parked_while_the_one_before_it_ends_does_not_wait_for_the_fallback(house):
+    phones = [f"1202555{number:04}" for number in range(1000, 1020)]
+    await house.writes_first(*phones)
+    await house.fault("slow", seconds=0.01, share=0.5)
+
+    # One at a time per phone, all phones at once: over and over a message is parked just as the one before it ends.
+    async with asyncio.timeout(40):
+        ids = await house.send(*(house.entry(phone, str(place)) for place in range(8) for phone in phones))
+        await house.becomes("read", *ids)
