@@ -21,14 +21,24 @@ class Clock(Protocol):
     Time. Rules get ``now`` as an argument; only this knows the real one.
 
     ``now_us`` is wall time, UTC microseconds, and may jump; ``monotonic`` is seconds and never runs back.
+    ``policy_now_us`` is what windows and expiry are judged by: wall time that never runs back, so that a clock set back
+    cannot open a window again; one set forward can only close windows early.
     """
 
     def now_us(self) -> int: ...
+    def policy_now_us(self) -> int: ...
     def monotonic(self) -> float: ...
 
 
 class SystemClock:
-    """The machine's clocks."""
+    """The machine's clocks. ``policy_floor_us``: what policy time had reached before this process began."""
+
+    def __init__(self, *, policy_floor_us: int = 0) -> None:
+        self._policy_us = policy_floor_us
+
+    def policy_now_us(self) -> int:
+        self._policy_us = max(self._policy_us, self.now_us())
+        return self._policy_us
 
     def now_us(self) -> int:
         return time.time_ns() // 1000

@@ -10,7 +10,6 @@ _ATTEMPTS = Sql(
     "SELECT number, outcome, http_status, provider_code FROM attempts WHERE message_id = :id ORDER BY number"
 )
 _MESSAGE = Sql("SELECT state, failed_attempts, releases, wait_reason, failure FROM messages WHERE id = :id")
-_AT_MOST_ONCE = Sql("UPDATE accounts SET at_most_once = 1")
 
 
 async def attempts_of(house, message_id):
@@ -84,26 +83,15 @@ async def test_an_ambiguous_end_before_acceptance_is_held_then_released_once(hou
 
 
 async def test_at_most_once_is_never_sent_again_and_ends_unknown(house):
-    database = house.demo.gateway.foundation.database
-    await database.write(lambda tx: tx.run(_AT_MOST_ONCE))
-    await database.write(bump)
-    await house.demo.gateway.foundation.directory.refresh()
     await house.writes_first(PHONE)
     await house.fault("reset_before", count=1)
 
-    [message_id] = await house.send(house.entry(PHONE, ttl=0.00004))
+    [message_id] = await house.send(house.entry(PHONE, ttl=0.00004, delivery="at_most_once"))
     await house.becomes("failed", message_id)
+    await house.is_told(message_id, "failed")
 
-    entries = await house.webhooks(message_id)
-    assert ["failed"] == [entry["status"] for entry in entries]
-    assert entries[0]["status_remark"].startswith("8015 ")
+    assert (await house.webhooks(message_id))[0]["status_remark"].startswith("8015 ")
     assert [] == await house.ledger()
-
-
-def bump(tx):
-    from waypost.store.directory import bump_directory
-
-    bump_directory(tx)
 
 
 @pytest.mark.parametrize("kind", ["reset_after", "lost_answer", "truncated"])

@@ -68,6 +68,7 @@ class _Request:
     entries: Sequence[_Entry]
     idempotency: Idempotency | None
     now_us: int
+    policy_now_us: int
 
 
 class Acceptor:
@@ -100,7 +101,7 @@ class Acceptor:
         """
         new_id = self._ids.new
         entries = [_Entry(new_id(), draft, self._source_of(account, draft)) for draft in drafts]
-        request = _Request(account, entries, idempotency, self._clock.now_us())
+        request = _Request(account, entries, idempotency, self._clock.now_us(), self._clock.policy_now_us())
         answer = await self._database.run(self._step, request)
         if isinstance(answer, Acceptance) and not answer.is_replay:
             self._on_accepted({entry.source.id for entry in entries if entry.source is not None})
@@ -114,7 +115,7 @@ class Acceptor:
         whatever fails it. Raises ``StoreUnavailableError``.
         """
         entries = [_Entry("", draft, self._source_of(account, draft)) for draft in drafts]
-        request = _Request(account, entries, None, self._clock.now_us())
+        request = _Request(account, entries, None, self._clock.now_us(), self._clock.policy_now_us())
 
         def judge_only(tx: Tx) -> PolicyRefusal | None:
             assets, contexts = _load_named(tx, [request])
@@ -279,7 +280,7 @@ def _judge_all(
                 ),
                 kind=draft.kind,
                 recipient_type=draft.recipient_type,
-                now_us=request.now_us,
+                now_us=request.policy_now_us,
             )
         if reason is not None:
             return PolicyRefusal(reason, index if index_if_many else None)
@@ -311,7 +312,7 @@ def _row(request: _Request, entry: _Entry) -> Row:
         draft.context_message_id,
         media_key(draft),
         1 if draft.track_links else 0,
-        1 if account.at_most_once else 0,
+        1 if (account.at_most_once if draft.at_most_once is None else draft.at_most_once) else 0,
     )
 
 

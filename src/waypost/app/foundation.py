@@ -15,7 +15,7 @@ from waypost.settings import Settings
 from waypost.store.connections import SqliteConnector, connector_for
 from waypost.store.directory import Directory
 from waypost.store.engine import Database, Lane
-from waypost.store.installation import load_token_key
+from waypost.store.installation import load_policy_clock, load_token_key
 from waypost.store.migrate import migrate
 from waypost.store.sealing import Sealer
 
@@ -57,13 +57,14 @@ async def open_foundation(settings: Settings) -> Foundation:
         directory = Directory(database, sealer, poll_seconds=settings.store.directory_poll_seconds)
         await directory.refresh()
         token_key = await database.write(lambda tx: load_token_key(tx, sealer), lane=Lane.MANAGE)
+        policy_floor_us = await database.read(load_policy_clock)
     except BaseException:
         await database.stop()
         raise
     return Foundation(
         settings=settings,
         node=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",
-        clock=SystemClock(),
+        clock=SystemClock(policy_floor_us=policy_floor_us),
         ids=UuidFactory(),
         metrics=metrics,
         sealer=sealer,

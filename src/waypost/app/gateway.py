@@ -20,6 +20,7 @@ from waypost.domain.throttle import Pace
 from waypost.maintenance.expiry import Expirer
 from waypost.maintenance.gauges import Gauges
 from waypost.maintenance.leases import ExclusiveOwnership, LeasedOwnership
+from waypost.maintenance.policy_clock import PolicyClockKeeper
 from waypost.maintenance.retention import Retention
 from waypost.media.collector import Collector
 from waypost.media.supplier import Supplier
@@ -423,4 +424,5 @@ class Gateway:
             settings=settings.retention,
             parked_hours=settings.receive.parked_hours,
         )
-        return [Part(name=loop.name, running=loop.run) for loop in (expiry, retention, self.gauges)]
+        clock = PolicyClockKeeper(database=foundation.database, clock=foundation.clock)
+        return [Part(name=loop.name, running=loop.run) for loop in (expiry, retention, self.gauges, clock)]

@@ -24,6 +24,7 @@ from waypost.contract.errors import (
     RECIPIENT_TYPE_UNKNOWN,
     ContractRefusal,
     RefusedError,
+    can_only_be,
     cannot_be_blank,
     is_invalid,
     too_many_characters,
@@ -58,6 +59,7 @@ _PARSERS: Final[Mapping[str, tuple[MessageKind, Callable[[JsonObject], Content]]
 _FOR_GROUPS: Final = frozenset({MessageKind.TEXT, MessageKind.MEDIA, MessageKind.TEMPLATE, MessageKind.MEDIA_TEMPLATE})
 _DAYS: Final = re.compile(r"\d+(?:\.\d*)?|\.\d+", re.ASCII)
 _RFC_3339: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+_DELIVERIES: Final = ("at_most_once", "at_least_once")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -142,7 +144,7 @@ def _parse_entry(
     recipient = _parse_recipient(entry, recipient_type)
     content = parse_content(entry)
     ttl, scheduled_at, context = entry.get("ttl"), entry.get("scheduled_at"), entry.get("context")
-    caller_data = entry.get("x-apiheader")
+    delivery, caller_data = entry.get("delivery"), entry.get("x-apiheader")
     return MessageDraft(
         recipient=recipient,
         kind=kind,
@@ -155,6 +157,7 @@ def _parse_entry(
         caller_data=caller_data if type(caller_data) is str else _parse_caller_data(caller_data),
         track_links=entry.get("cta_link_track") in ("1", 1, "true"),
         priority=priority,
+        at_most_once=None if delivery is None else _parse_delivery(delivery),
     )
 
 
@@ -231,6 +234,13 @@ def _parse_context(value: Any, kind: MessageKind) -> str | None:
     if type(message_id) is not str or kind is MessageKind.REACTION:
         raise RefusedError(CONTEXT_INVALID)
     return message_id
+
+
+def _parse_delivery(value: Any) -> bool:
+    """Return whether the additive member ``delivery`` asks for at most once."""
+    if type(value) is not str or value not in _DELIVERIES:
+        raise RefusedError(can_only_be("delivery", _DELIVERIES))
+    return value == _DELIVERIES[0]
 
 
 def _parse_caller_data(value: Any) -> str:

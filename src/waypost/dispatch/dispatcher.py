@@ -211,6 +211,7 @@ class Dispatcher:
         snapshot = self._directory.now
         return Round(
             now_us=self._clock.now_us(),
+            policy_now_us=self._clock.policy_now_us(),
             node=self._node,
             snapshot=snapshot,
             settlements=settlements,

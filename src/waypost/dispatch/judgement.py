@@ -80,7 +80,7 @@ class Judgement:
 
     def _decide_one(self, candidate: Candidate, facts: RecipientFacts, result: RoundResult, news: list[News]) -> None:
         round_, lane = self._round, (candidate.source_id, candidate.recipient)
-        if candidate.expires_at_us is not None and candidate.expires_at_us <= round_.now_us:
+        if candidate.expires_at_us is not None and candidate.expires_at_us <= round_.policy_now_us:
             self._end(candidate, MessageState.EXPIRED, FailureReason.EXPIRED, result, news)
             return
         if lane in self._blocked or candidate.recipient in round_.occupied[candidate.source_id]:
@@ -144,7 +144,7 @@ class Judgement:
             ),
             kind=MessageKind(candidate.kind),
             recipient_type=RecipientType.GROUP if candidate.is_group else RecipientType.INDIVIDUAL,
-            now_us=self._round.now_us,
+            now_us=self._round.policy_now_us,
             window_margin_seconds=WINDOW_MARGIN_SECONDS,
         )
 

@@ -42,6 +42,7 @@ class Round:
     """
 
     now_us: int
+    policy_now_us: int
     node: str
     snapshot: Snapshot
     settlements: Sequence[Settlement]

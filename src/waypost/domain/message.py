@@ -154,6 +154,7 @@ class MessageDraft:
     ``recipient`` is digits without ``+``, or a group id. ``source_given`` is the caller's word, None when absent;
     ``caller_data`` is the contract's ``x-apiheader``, ``""`` when absent. ``ttl_seconds`` counts from acceptance or
     from ``scheduled_at_us``. ``context_message_id`` is ours or the provider's id of the quoted message.
+    ``at_most_once`` says whether an attempt in doubt is never repeated; None leaves it to the account.
     """
 
     recipient: str
@@ -167,6 +168,7 @@ class MessageDraft:
     context_message_id: str | None = None
     track_links: bool = False
     priority: Priority = Priority.NORMAL
+    at_most_once: bool | None = None
 
     @property
     def names_source(self) -> bool:

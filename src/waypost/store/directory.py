@@ -118,12 +118,12 @@ class Endpoint:
     disabled_reason: str | None
 
     def wants(self, kind: str, source_id: str) -> bool:
-        """Say whether an event of this kind about this source is for this endpoint."""
-        return (
-            self.disabled_reason is None
-            and kind in self.kinds
-            and (self.source_ids is None or source_id in self.source_ids)
-        )
+        """
+        Say whether an event of this kind about this source is for this endpoint.
+
+        A disabled endpoint wants them too: it receives nothing, but what happens meanwhile waits until it is enabled.
+        """
+        return kind in self.kinds and (self.source_ids is None or source_id in self.source_ids)
 
 
 @dataclass(frozen=True, slots=True)

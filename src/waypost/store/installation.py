@@ -1,4 +1,4 @@
-"""What one installation keeps for itself: the key its correlation tokens are made with."""
+"""What one installation keeps for itself: the key of its correlation tokens, and how far policy time has come."""
 
 import secrets
 from typing import Final
@@ -10,6 +10,23 @@ from waypost.store.transaction import Tx
 _PLACE: Final = "meta/token_key/value"
 _KEEP = Sql("INSERT INTO meta (name, value) VALUES ('token_key', :value) ON CONFLICT (name) DO NOTHING")
 _FIND = Sql("SELECT value FROM meta WHERE name = 'token_key'")
+
+_POLICY_CLOCK = Sql("SELECT CAST(value AS BIGINT) FROM meta WHERE name = 'policy_clock_us'")
+_RAISE_POLICY_CLOCK = Sql(
+    "INSERT INTO meta (name, value) VALUES ('policy_clock_us', :now_us) ON CONFLICT (name) DO UPDATE "
+    "SET value = excluded.value WHERE CAST(meta.value AS BIGINT) < CAST(excluded.value AS BIGINT)"
+)
+
+
+def load_policy_clock(tx: Tx) -> int:
+    """Return how far policy time has come, in microseconds; 0 at the very beginning."""
+    row = tx.one(_POLICY_CLOCK)
+    return 0 if row is None else int(row[0])
+
+
+def raise_policy_clock(tx: Tx, *, now_us: int) -> None:
+    """Keep how far policy time has come; an earlier time changes nothing."""
+    tx.run(_RAISE_POLICY_CLOCK, now_us=str(now_us))
 
 
 def load_token_key(tx: Tx, sealer: Sealer) -> bytes:
