@@ -1,5 +1,6 @@
 """The command line, run in this process against a database of its own."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,11 +51,18 @@ def waypost(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> Command:
     return call
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy: migrating takes longer than most tests."""
+    path = tmp_path_factory.mktemp("template") / "waypost.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-def database(data_dir: Path) -> Path:
+def database(sqlite_template: Path, data_dir: Path) -> Path:
     """A migrated, empty database."""
-    migrate(f"sqlite:///{data_dir}/waypost.db")
-    return data_dir / "waypost.db"
+    return shutil.copyfile(sqlite_template, data_dir / "waypost.db")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The manage API behind a real server, with two accounts and an operator."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -99,11 +100,19 @@ async def served(app: Any) -> AsyncIterator[str]:
         await server.shutdown()
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy: migrating takes longer than most tests."""
+    path = tmp_path_factory.mktemp("template") / "waypost.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-async def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:
+async def api(sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:
     monkeypatch.chdir(tmp_path)
     settings = Settings.load(data_dir=tmp_path)
-    migrate(settings.database_url)
+    shutil.copyfile(sqlite_template, tmp_path / "waypost.db")
     database = Database(connector_for(settings.database_url))
     await database.start()
     sealer = Sealer([b"k" * 32])
