@@ -51,6 +51,20 @@ class DemoProcess:
         self._started = 0.0
         self._is_ready = False
 
+    def allow_for_restarts_of(self, seconds: float) -> None:
+        """
+        From the next start on, let an ingress gap of a common restart count as short; a second call overrides.
+
+        On a slow or busy machine the short times are lengthened, always with the gap below the hold; else every restart
+        would be a gap, and no attempt in doubt would ever be released.
+        """
+        gap_seconds = max(float(SHORT_TIMES["WAYPOST_DISPATCH__INGRESS_GAP_SECONDS"]), 2 * seconds)
+        self._settings |= {
+            "WAYPOST_DISPATCH__INGRESS_GAP_SECONDS": f"{gap_seconds:.1f}",
+            "WAYPOST_DISPATCH__HOLD_SECONDS": f"{gap_seconds + 1:.1f}",
+            "WAYPOST_DISPATCH__DOUBT_SECONDS_MAX": f"{5 * (gap_seconds + 1):.1f}",
+        }
+
     @property
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self.port}"

@@ -14,7 +14,7 @@ from tests.crash.demo_process import DemoProcess
 from tests.crash.evidence import collect, count_unfinished
 from tests.crash.load import Load
 
-DRAIN_SECONDS_MAX = 110.0
+DRAIN_SECONDS_MAX = 180.0
 REST_EVERY_KILLS = 10
 REST_SECONDS_MAX = 25.0
 KILL_WITHIN_SECONDS = 2.0
@@ -86,6 +86,10 @@ async def run_trial(plan: TrialPlan, directory: Path) -> TrialReport:
             demo.start()
             await demo.ready(load.session)
             await load.prepare(more_sources=plan.more_sources)
+            demo.kill()
+            demo.start()
+            await demo.ready(load.session)
+            demo.allow_for_restarts_of(demo.seconds_to_ready[-1])
             load.start()
             await _kill_again_and_again(plan, demo, load)
             await load.stop()
