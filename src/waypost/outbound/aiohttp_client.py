@@ -13,13 +13,12 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
-from waypost.outbound.dialing import GuardedConnector, GuardedResolver, Resolver, SystemResolver
+from waypost.outbound.dialing import UNDER_WAY, GuardedConnector, GuardedResolver, Progress, Resolver, SystemResolver
 from waypost.outbound.guard import OutboundPolicy, UrlRefused, parse_target
 from waypost.outbound.http import USER_AGENT, EndKind, HttpAnswer, HttpStream, OutboundError, Timeouts
 from waypost.outbound.slots import Slots
@@ -28,15 +27,6 @@ _TARGETS_MAX = 1024
 # Larger bodies are handed over in pieces: aiohttp warns that writing them at once holds the loop.
 _PIECE_BYTES = 256 * 1024
 _FAILURES = (aiohttp.ClientError, OSError, RuntimeError, TimeoutError)
-
-
-class _Progress:
-    """How far one request came."""
-
-    __slots__ = ("is_started",)
-
-    def __init__(self) -> None:
-        self.is_started = False
 
 
 class AiohttpClient:
@@ -68,6 +58,7 @@ class AiohttpClient:
         self._policy = policy
         self._targets: dict[str, URL] = {}
         self._timeouts = timeouts or Timeouts()
+        self._limits_used = (self._timeouts, self._client_timeout(self._timeouts))
         tls = ssl.create_default_context()
         if ca_pem is not None:
             tls.load_verify_locations(cadata=ca_pem.decode("ascii"))
@@ -89,7 +80,6 @@ class AiohttpClient:
             auto_decompress=False,
             trust_env=False,
             raise_for_status=False,
-            trace_configs=[_progress_trace()],
         )
 
     async def request(
@@ -103,11 +93,12 @@ class AiohttpClient:
         body_bytes_max: int,
     ) -> HttpAnswer:
         """See `HttpClient.request`. Also raises INVALID_URL and REFUSED_ADDRESS by the policy."""
-        progress = _Progress()
+        progress = Progress()
+        UNDER_WAY.set(progress)
         checked = self._checked(url)
         await self._slots.take((timeouts or self._timeouts).pool_seconds)
         try:
-            async with self._open(method, checked, headers, body, timeouts=timeouts, progress=progress) as response:
+            async with self._open(method, checked, headers, body, timeouts=timeouts) as response:
                 content = await _read_capped(response, body_bytes_max)
         except _FAILURES as error:
             raise _outbound_error(error, progress) from error
@@ -125,12 +116,13 @@ class AiohttpClient:
         timeouts: Timeouts | None = None,
     ) -> AsyncIterator[HttpStream]:
         """See `HttpClient.stream`. Also raises INVALID_URL and REFUSED_ADDRESS by the policy."""
-        progress = _Progress()
+        progress = Progress()
+        UNDER_WAY.set(progress)
         checked = self._checked(url)
         await self._slots.take((timeouts or self._timeouts).pool_seconds)
         try:
             try:
-                response = await self._open(method, checked, headers, None, timeouts=timeouts, progress=progress)
+                response = await self._open(method, checked, headers, None, timeouts=timeouts)
             except _FAILURES as error:
                 raise _outbound_error(error, progress) from error
             try:
@@ -154,25 +146,24 @@ class AiohttpClient:
         body: bytes | AsyncIterable[bytes] | None,
         *,
         timeouts: Timeouts | None,
-        progress: _Progress,
     ) -> Any:
         if isinstance(body, bytes) and len(body) > _PIECE_BYTES:
             headers = {**headers, "Content-Length": str(len(body))}
             body = _pieces(body)
         limits = timeouts or self._timeouts
+        # One caller brings the same limits each time.
+        if limits is not self._limits_used[0]:
+            self._limits_used = (limits, self._client_timeout(limits))
         return self._session.request(
-            method,
-            url,
-            headers=headers,
-            data=body,
-            allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(
-                total=limits.total_seconds,
-                connect=self._timeouts.dns_seconds + limits.connect_seconds,
-                sock_connect=limits.connect_seconds,
-                sock_read=limits.read_seconds,
-            ),
-            trace_request_ctx=progress,
+            method, url, headers=headers, data=body, allow_redirects=False, timeout=self._limits_used[1]
+        )
+
+    def _client_timeout(self, limits: Timeouts) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(
+            total=limits.total_seconds,
+            connect=self._timeouts.dns_seconds + limits.connect_seconds,
+            sock_connect=limits.connect_seconds,
+            sock_read=limits.read_seconds,
         )
 
     def _checked(self, url: str) -> URL:
@@ -198,17 +189,6 @@ class AiohttpClient:
         return rebuilt
 
 
-def _progress_trace() -> aiohttp.TraceConfig:
-    async def started(_session: object, context: SimpleNamespace, _params: object) -> None:
-        progress: _Progress = context.trace_request_ctx
-        progress.is_started = True
-
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_create_end.append(started)
-    trace.on_connection_reuseconn.append(started)
-    return trace
-
-
 async def _read_capped(response: aiohttp.ClientResponse, body_bytes_max: int) -> bytes:
     content = bytearray()
     while chunk := await response.content.read(body_bytes_max + 1 - len(content)):
@@ -229,7 +209,7 @@ async def _pieces(body: bytes) -> AsyncIterator[bytes]:
         yield body[start : start + _PIECE_BYTES]
 
 
-async def _chunks(response: aiohttp.ClientResponse, progress: _Progress) -> AsyncIterator[bytes]:
+async def _chunks(response: aiohttp.ClientResponse, progress: Progress) -> AsyncIterator[bytes]:
     while True:
         try:
             chunk = await response.content.readany()
@@ -249,7 +229,7 @@ def _plain(headers: Mapping[str, str]) -> dict[str, str]:
     return plain
 
 
-def _outbound_error(error: Exception, progress: _Progress) -> OutboundError:
+def _outbound_error(error: Exception, progress: Progress) -> OutboundError:
     """Map every end of aiohttp to ours."""
     kind = EndKind.RESET
     match error:
