@@ -8,7 +8,7 @@ from waypost.notify.signing import SigningKey, sign
 from waypost.notify.unit import Unit, UnitState
 from waypost.store.directory import Endpoint
 
-PREFETCH_PER_SLOT: Final = 4
+PREFETCH_PER_SLOT: Final = 8
 PREFETCH_MIN: Final = 16
 
 

@@ -269,15 +269,14 @@ class Notifier:
             return
         now = time.monotonic()
         while (unit := self._holdings.start_next(now=now)) is not None:
-            group.create_task(self._deliver(group, unit))
+            group.create_task(self._deliver(unit))
 
-    async def _deliver(self, group: asyncio.TaskGroup, unit: Unit | None) -> None:
+    async def _deliver(self, unit: Unit | None) -> None:
         """Deliver a unit, and then whatever may start in its place."""
         while unit is not None:
             await self._deliver_one(unit)
             self._signal.set()
             unit = None if self._is_stopping else self._holdings.start_next(now=time.monotonic())
-            self._start(group)
 
     async def _deliver_one(self, unit: Unit) -> None:
         lane = self._holdings.lane(unit.endpoint_id)

@@ -7,7 +7,7 @@ of deliveries, not once per delivery.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from waypost.notify.loading import load_units
 from waypost.notify.outcome import DISABLED_FAILING, DISABLED_GONE, Outcome
@@ -35,8 +35,7 @@ from waypost.store.transaction import Tx
 ENDPOINT_DISABLED: Final = "endpoint.disabled"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
+class Settlement(NamedTuple):
     """
     The end of one delivery, to be written.
 

@@ -25,6 +25,9 @@ DEAD: Final = 2
 WAITING_ROWS_MAX: Final = 1_000
 """Notifications released at once after an endpoint's recovery; the next success releases the next ones."""
 
+# Statistics of a queue are always out of date: taken while little was pending, they make PostgreSQL believe that a walk
+# through all that is pending costs nothing. Where rows are found by another way, "state + 0 = 0" and "id || ''" hide
+# the indexes from it that would be such a walk.
 _DUE_ENDPOINTS: Final = Sql(
     # A walk from endpoint to endpoint through the index: its cost follows the endpoints that have something pending.
     """
@@ -35,17 +38,18 @@ _DUE_ENDPOINTS: Final = Sql(
         FROM pending p WHERE p.endpoint_id IS NOT NULL
     )
     SELECT p.endpoint_id FROM pending p
-    WHERE p.endpoint_id IS NOT NULL AND EXISTS (
-        SELECT 1 FROM notifications n
-        WHERE n.state = 0 AND n.endpoint_id = p.endpoint_id AND n.due_at_us <= :now_us
-    )
+    WHERE p.endpoint_id IS NOT NULL AND (
+        SELECT n.due_at_us FROM notifications n
+        WHERE n.state = 0 AND n.endpoint_id = p.endpoint_id ORDER BY n.due_at_us LIMIT 1
+    ) <= :now_us
     """
 )
 _COLUMNS: Final = """
     n.id, n.endpoint_id, n.account_id, n.subject_id, n.kind, n.entry, n.batch_id, n.attempts, n.created_at_us,
     n.due_at_us, (
-        SELECT MAX(e.id) FROM notifications e
-        WHERE e.endpoint_id = n.endpoint_id AND e.subject_id = n.subject_id AND e.state = 0 AND e.id < n.id
+        SELECT MAX(e.id || '') FROM notifications e
+        WHERE e.subject_id = n.subject_id AND e.endpoint_id = n.endpoint_id AND e.state + 0 = 0
+        AND e.id || '' < n.id
     )
 """
 _DUE_OF_ONE: Final = """
@@ -71,26 +75,26 @@ _BATCHED: Final = Sql(
 _JOIN_BATCH: Final = UpdateMany(NOTIFICATIONS, ["batch_id", "due_at_us"], keys=["id"])
 _HEADS: Final = Sql(
     f"SELECT {_COLUMNS} FROM ROWS(:endpoint_id text, :subject_id text) AS v JOIN notifications n ON n.id = ("  # noqa: S608
-    "SELECT MIN(h.id) FROM notifications h "
-    "WHERE h.endpoint_id = v.endpoint_id AND h.subject_id = v.subject_id AND h.state = 0)"
+    "SELECT MIN(h.id || '') FROM notifications h "
+    "WHERE h.subject_id = v.subject_id AND h.endpoint_id = v.endpoint_id AND h.state + 0 = 0)"
 )
 _POSTPONE: Final = UpdateMany(NOTIFICATIONS, ["due_at_us"], keys=["id"])
 _DELIVER: Final = Sql(
     "UPDATE notifications SET state = 1, attempts = attempts + 1, ended_at_us = :now_us, last_status = :status, "
-    "last_error = NULL WHERE id = ANY(:ids) AND state = 0"
+    "last_error = NULL WHERE id = ANY(:ids) AND state + 0 = 0"
 )
 _FAIL: Final = UpdateMany(
     NOTIFICATIONS,
     ["state", "attempts", "due_at_us", "ended_at_us", "last_status", "last_error"],
     keys=["id"],
-    only="notifications.state = 0",
+    only="notifications.state + 0 = 0",
 )
 _RELEASE_LANES: Final = Sql(
     """
     UPDATE notifications SET due_at_us = :now_us WHERE id IN (
         SELECT n.id FROM ROWS(:endpoint_id text, :subject_id text) AS v JOIN notifications n
-        ON n.endpoint_id = v.endpoint_id AND n.subject_id = v.subject_id
-        WHERE n.state = 0 AND n.due_at_us > :now_us
+        ON n.subject_id = v.subject_id AND n.endpoint_id = v.endpoint_id
+        WHERE n.state + 0 = 0 AND n.due_at_us > :now_us
     )
     """
 )
@@ -102,7 +106,7 @@ _WAITING: Final = Sql(
     "SELECT id, COALESCE(batch_id, id), due_at_us FROM notifications WHERE endpoint_id = :endpoint_id AND state = 0 "
     "AND due_at_us > :now_us AND due_at_us <= :until_us AND attempts > 0"
 )
-_RELEASE: Final = Sql("UPDATE notifications SET due_at_us = :now_us WHERE id = ANY(:ids) AND state = 0")
+_RELEASE: Final = Sql("UPDATE notifications SET due_at_us = :now_us WHERE id = ANY(:ids) AND state + 0 = 0")
 _INSERT_ATTEMPTS: Final = InsertMany(
     DELIVERY_ATTEMPTS,
     (
