@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -20,7 +21,7 @@ from waypost.settings import NotifySettings
 from waypost.store.accounts import create_account
 from waypost.store.connections import connector_for
 from waypost.store.directory import Directory
-from waypost.store.endpoints import NewEndpoint, create_endpoint, new_webhook_secret, rotate_secret
+from waypost.store.endpoints import NewEndpoint, change_endpoint, create_endpoint, new_webhook_secret, rotate_secret
 from waypost.store.engine import Database
 from waypost.store.migrate import migrate
 from waypost.store.notifications import insert_notifications
@@ -196,6 +197,12 @@ class House:
         await self.database.write(lambda tx: create_endpoint(tx, self.sealer, new, now_us=self.clock.at_us))
         await self.directory.refresh()
         return new.id
+
+    async def change(self, endpoint_id: str, **changes: Any) -> None:
+        await self.database.write(
+            lambda tx: change_endpoint(tx, self.sealer, ACCOUNT, endpoint_id, lambda one: replace(one, **changes))
+        )
+        await self.directory.refresh()
 
     async def rotate(self, endpoint_id: str) -> str:
         secret, now_us = new_webhook_secret(), self.clock.now_us()

@@ -1,13 +1,11 @@
 """Batches keep their composition, and dead letters come back as they were."""
 
 import asyncio
-from dataclasses import replace
 
 import orjson
 from tests.notify.conftest import ACCOUNT, Answer, House, Receiver
 
-from waypost.store.endpoints import change_endpoint
-from waypost.store.notifying import replay_notification, replay_span
+from waypost.store.inspecting_webhooks import replay_one, replay_span
 
 ONE_TRY = {"schedule_seconds": (0.0,)}
 
@@ -62,10 +60,7 @@ async def test_a_batch_loaded_after_a_crash_is_whole_and_has_the_same_id(house: 
     async with house.notifying():
         await house.until(lambda states: all(state.attempts == 1 for state in states.values()))
     await house.add(endpoint, "d")
-    await house.database.write(
-        lambda tx: change_endpoint(tx, house.sealer, ACCOUNT, endpoint, lambda record: replace(record, max_batch=1))
-    )
-    await house.directory.refresh()
+    await house.change(endpoint, max_batch=1)
     receiver.script = lambda _: Answer()
     house.clock.move(5)
 
@@ -88,9 +83,10 @@ async def test_a_dead_notification_is_replayed_with_the_same_id_and_bytes(house:
         receiver.script = lambda _: Answer()
         now_us = house.clock.at_us
 
-        assert await house.database.write(lambda tx: replay_notification(tx, "other", first, now_us=now_us)) == 0
-        assert await house.database.write(lambda tx: replay_notification(tx, ACCOUNT, first, now_us=now_us)) == 1
-        assert await house.database.write(lambda tx: replay_notification(tx, ACCOUNT, first, now_us=now_us)) == 0
+        # With batches from now on: what went out alone stays alone.
+        await house.change(endpoint, max_batch=10)
+
+        assert await house.database.write(lambda tx: replay_one(tx, ACCOUNT, endpoint, first, now_us=now_us)) == 1
 
         states = await house.until(lambda states: states[first].state == 1)
 
@@ -115,21 +111,15 @@ async def test_dead_notifications_of_a_span_are_replayed_batches_whole(house: Ho
         failed = list(receiver.requests)
         receiver.requests.clear()
 
-        replayed = await house.database.write(
-            lambda tx: replay_span(tx, ACCOUNT, None, from_us=start_us, to_us=start_us + 1, now_us=house.clock.at_us)
-        )
-        states = await house.until(lambda states: sum(state.state == 1 for state in states.values()) == replayed)
-        foreign = await house.database.write(
-            lambda tx: replay_span(tx, "other", single, from_us=0, to_us=2**60, now_us=house.clock.at_us)
-        )
-        again = await house.database.write(
-            lambda tx: replay_span(tx, ACCOUNT, single, from_us=0, to_us=2**60, now_us=house.clock.at_us)
-        )
-        await house.until(lambda states: all(state.state == 1 for state in states.values()))
+        def replay(endpoint_id: str):
+            span = {"since_us": start_us, "until_us": start_us + 1, "now_us": house.clock.at_us}
+            return house.database.write(lambda tx: replay_span(tx, ACCOUNT, endpoint_id, **span))
+
+        counts = [await replay(batched), await replay(single), await replay(batched)]
+        await house.until(lambda states: sum(state.state == 1 for state in states.values()) == 4)
 
     # All three of the batched endpoint went out in one batch, and so they come back.
-    assert (replayed, foreign, again) == (4, 0, 1)
-    assert len(states) == 5
+    assert counts == [3, 1, 0]
     known = {request.id: request.body for request in failed}
     assert all(known[request.id] == request.body for request in receiver.requests)
     assert "early" in receiver.words

@@ -6,7 +6,6 @@ from tests.notify.conftest import ACCOUNT, Answer, House, Receiver
 
 from waypost.notify import notifier as notifier_module
 from waypost.store.endpoints import disable_endpoint
-from waypost.store.notifying import enqueue_test_event
 
 
 async def test_hanging_endpoints_hold_only_their_own_slots(house: House, receiver: Receiver, monkeypatch):
@@ -117,19 +116,3 @@ async def test_an_address_that_is_not_permitted_is_a_failure_like_any_other(hous
         states = await house.until(lambda states: states[first].attempts == 1)
 
     assert (states[first].last_status, states[first].last_error) == (None, "invalid_url")
-
-
-async def test_a_test_event_reaches_the_endpoint_whatever_its_kinds(house: House, receiver: Receiver):
-    endpoint = await house.add_endpoint(receiver.url, kinds=("incoming",))
-    test_id = house.ids.new()
-    await house.database.write(
-        lambda tx: enqueue_test_event(
-            tx, account_id=ACCOUNT, endpoint_id=endpoint, notification_id=test_id, now_us=house.clock.at_us
-        )
-    )
-
-    async with house.notifying():
-        await house.until(lambda states: states[test_id].state == 1)
-
-    assert receiver.requests[0].id == test_id
-    assert b'"type":"webhook.test"' in receiver.requests[0].body

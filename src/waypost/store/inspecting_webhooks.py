@@ -40,8 +40,10 @@ _ATTEMPTS: Final = Sql(
     "FROM delivery_attempts WHERE notification_id = ANY(:ids) AND account_id = :account_id "
     "ORDER BY started_at_us LIMIT :at_most"
 )
+# One that was alone takes its own id for its batch's, so that no later batch takes it in: same id, same bytes (HOOK-2).
 _REVIVE: Final = (
-    "UPDATE notifications SET state = 0, attempts = 0, due_at_us = :now_us, ended_at_us = NULL "
+    "UPDATE notifications SET state = 0, attempts = 0, due_at_us = :now_us, ended_at_us = NULL, "
+    "batch_id = COALESCE(batch_id, id) "
     "WHERE account_id = :account_id AND endpoint_id = :endpoint_id AND state = 2"
 )
 _REVIVE_ONE: Final = Sql(
@@ -64,7 +66,7 @@ _COUNTS: Final = Sql(
 
 
 class NotificationRow(NamedTuple):
-    """One event for one endpoint; ``batch_id`` None: it has never been tried, or always alone."""
+    """One event for one endpoint; ``batch_id`` None or its own id: it has never been tried, or always alone."""
 
     id: str
     endpoint_id: str

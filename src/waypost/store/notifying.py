@@ -1,5 +1,5 @@
 """
-Notifications as the notifier takes, settles and replays them.
+Notifications as the notifier takes and settles them.
 
 A notification is pending (0), delivered (1) or dead (2: its schedule is used up). Pending ones of one endpoint and
 subject are delivered in the order of their ids: one with an earlier pending one before it is *blocked*. What is
@@ -10,10 +10,7 @@ marks one that is alone for ever.
 from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
-import orjson
-
 from waypost.store.directory import bump_directory
-from waypost.store.notifications import insert_notifications
 from waypost.store.statements import Dialect, InsertMany, Sql, UpdateMany
 from waypost.store.tables import DELIVERY_ATTEMPTS, NOTIFICATIONS
 from waypost.store.transaction import Tx
@@ -135,26 +132,6 @@ _DISABLE: Final = Sql(
     "UPDATE webhook_endpoints SET disabled_reason = :reason, disabled_at_us = :now_us "
     "WHERE id = :id AND disabled_reason IS NULL AND deleted_at_us IS NULL"
 )
-# A single keeps its own id as its batch's, so that no later batch takes it in: the replay has the same id and bytes.
-_REPLAY_SET: Final = (
-    "UPDATE notifications SET state = 0, attempts = 0, due_at_us = :now_us, ended_at_us = NULL, "
-    "batch_id = COALESCE(batch_id, id) WHERE account_id = :account_id AND state = 2"
-)
-_REPLAY_ONE: Final = Sql(
-    f"{_REPLAY_SET} AND (id = :id OR batch_id = (SELECT n.batch_id FROM notifications n WHERE n.id = :id "  # noqa: S608
-    "AND n.account_id = :account_id AND n.state = 2)) "
-    "AND endpoint_id = (SELECT n.endpoint_id FROM notifications n WHERE n.id = :id)"
-)
-_REPLAY_SPAN: Final = Sql(
-    f"""
-    {_REPLAY_SET} AND endpoint_id = ANY(:endpoint_ids) AND COALESCE(batch_id, id) IN (
-        SELECT COALESCE(n.batch_id, n.id) FROM notifications n
-        WHERE n.account_id = :account_id AND n.endpoint_id = ANY(:endpoint_ids) AND n.state = 2
-        AND n.created_at_us >= :from_us AND n.created_at_us < :to_us
-    )
-    """  # noqa: S608
-)
-_ENDPOINTS_OF: Final = Sql("SELECT id FROM webhook_endpoints WHERE account_id = :account_id")
 _PENDING_COUNT: Final = Sql("SELECT COUNT(*), MIN(created_at_us) FROM notifications WHERE state = 0")
 
 
@@ -311,48 +288,6 @@ def disable_endpoint(tx: Tx, endpoint_id: str, *, reason: str, now_us: int) -> b
         return False
     bump_directory(tx)
     return True
-
-
-def replay_notification(tx: Tx, account_id: str, notification_id: str, *, now_us: int) -> int:
-    """
-    Make a dead notification pending again, with its whole batch, under the same id and with the same bytes.
-
-    The schedule begins anew. Returns how many notifications were revived; 0 if the account has no such dead one.
-    """
-    return tx.run(_REPLAY_ONE, account_id=account_id, id=notification_id, now_us=now_us)
-
-
-def replay_span(tx: Tx, account_id: str, endpoint_id: str | None, *, from_us: int, to_us: int, now_us: int) -> int:
-    """
-    Replay the account's dead notifications made from ``from_us`` to before ``to_us``, and return how many.
-
-    ``endpoint_id`` None: those of all its endpoints. A batch that has one of them is replayed whole. A second call
-    finds nothing left to do.
-    """
-    endpoint_ids = [row[0] for row in tx.rows(_ENDPOINTS_OF, account_id=account_id)]
-    if endpoint_id is not None:
-        endpoint_ids = [endpoint_id] if endpoint_id in endpoint_ids else []
-    return tx.run(
-        _REPLAY_SPAN, account_id=account_id, endpoint_ids=endpoint_ids, from_us=from_us, to_us=to_us, now_us=now_us
-    )
-
-
-def enqueue_test_event(tx: Tx, *, account_id: str, endpoint_id: str, notification_id: str, now_us: int) -> None:
-    """
-    Queue one notice ``webhook.test`` for an endpoint, whatever kinds it has subscribed to; it is delivered like all.
-
-    Args:
-        tx: the transaction.
-        account_id: whose endpoint it is; the caller has checked that.
-        endpoint_id: where to.
-        notification_id: a fresh id, the ``webhook-id`` of the POST.
-        now_us: the time.
-
-    """
-    entry = orjson.dumps({"type": "webhook.test", "subject_id": notification_id, "occurred_at_us": now_us}).decode()
-    insert_notifications(
-        tx, [(notification_id, account_id, endpoint_id, notification_id, "notice", entry, now_us, now_us)]
-    )
 
 
 def measure_pending(tx: Tx) -> tuple[int, int | None]:
