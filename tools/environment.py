@@ -46,6 +46,8 @@ def ensure_environment(group: Group) -> Path:
     pip = [str(binaries / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     _call([*pip, "--require-hashes", "--only-binary", ":all:", "-r", str(lock)])
     _call([*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
+    # The first start is not to pay for compiling; pip has done it for everything but this project itself.
+    _call([str(binaries / "python"), "-m", "compileall", "-q", str(ROOT / "src")])
     stamps[0].write_text(_fingerprint(group), encoding="ascii")
     return binaries
 

@@ -5,13 +5,12 @@ Opening order is what each part rests on: store, directory, ownership, clients, 
 of their own. So at a stop the dispatcher drains while the provider's webhooks are still taken.
 """
 
-from waypost.accept.acceptor import Acceptor
 from waypost.app.clients import Clients, open_clients
 from waypost.app.foundation import Foundation
 from waypost.app.media_supply import MediaSupply
-from waypost.app.observers import DispatchMetrics, SendMetrics
+from waypost.app.observers import DispatchMetrics
 from waypost.app.parts import Part
-from waypost.contract.replies import FailureReplies
+from waypost.app.web_parts import WebParts
 from waypost.dispatch.dispatcher import Dispatcher, DispatchLimits
 from waypost.dispatch.in_doubt import DoubtWatch, SweepSettings
 from waypost.dispatch.media_wait import MediaWait
@@ -25,28 +24,12 @@ from waypost.maintenance.retention import Retention
 from waypost.media.collector import Collector
 from waypost.media.supplier import Supplier
 from waypost.notify.notifier import Notifier
-from waypost.providers.cloud_api.events import read_updates
 from waypost.receive.heartbeat import IngressHeartbeat
-from waypost.receive.ingester import Ingester
 from waypost.service import Service
 from waypost.settings import Role
 from waypost.store.directory import shard_of
-from waypost.store.engine import StoreUnavailableError
-from waypost.web.account_rates import AccountRates
-from waypost.web.api_v2.consents import ConsentEndpoints
-from waypost.web.api_v2.lookup import LookupEndpoint
-from waypost.web.api_v2.media import MediaEndpoints
-from waypost.web.api_v2.router import ApiV2, Operation, Operations
-from waypost.web.api_v2.sending import SendEndpoint
-from waypost.web.api_v2.sources import SourceEndpoints
 from waypost.web.auth import Authenticator
-from waypost.web.exchange import AsgiApp
-from waypost.web.gateway import GatewayApp
 from waypost.web.key_use import KeyUseRecorder
-from waypost.web.manage.app import build_manage_app
-from waypost.web.manage.context import ManageContext
-from waypost.web.operations import Check, OperationsApp
-from waypost.web.receiver import CloudApiReceiver
 from waypost.web.server import HttpService
 
 LOCK_FILE = "waypost.lock"
@@ -58,7 +41,6 @@ class Gateway:
     def __init__(self, foundation: Foundation, roles: frozenset[Role]) -> None:
         self.foundation = foundation
         self.roles = roles
-        self.is_ready = False
         self.clients: Clients = open_clients(foundation)
         self.leases = self._leases()
         self.authenticator = Authenticator(
@@ -87,9 +69,18 @@ class Gateway:
         )
         self.media_wait = self._media_wait()
         self.dispatcher = self._dispatcher()
+        self.web = WebParts(
+            foundation,
+            roles,
+            authenticator=self.authenticator,
+            collector=self.collector,
+            overload=self.gauges,
+            wake_dispatcher=self.dispatcher.wake,
+            wake_notifier=self.notifier.wake,
+        )
         self.server = HttpService(
             "web",
-            self._web_app(),
+            self.web.app,
             host=foundation.settings.host,
             port=foundation.settings.port,
             settings=foundation.settings,
@@ -202,149 +193,14 @@ class Gateway:
             on_told=self.notifier.wake,
         )
 
-    def _web_app(self) -> GatewayApp:
-        foundation, settings = self.foundation, self.foundation.settings
-        self.operations = OperationsApp(
-            foundation.metrics,
-            [
-                Check("startup", self._check_startup),
-                Check("database", self._check_database),
-                Check("blobs", foundation.blobs.check),
-            ],
-        )
-        is_accepting = "accept" in self.roles
-        return GatewayApp(
-            api=self._api() if is_accepting else None,
-            receiver=self._receiver() if "receive" in self.roles else None,
-            manage=self._manage() if is_accepting else None,
-            operations=self.operations if settings.operations_port is None else None,
-        )
+    @property
+    def is_ready(self) -> bool:
+        """Whether all services have started; until then ``/health/ready`` answers 503."""
+        return self.web.is_ready
 
-    def _api(self) -> ApiV2:
-        foundation, settings = self.foundation, self.foundation.settings
-        replies = FailureReplies(
-            failure_http_status=settings.contract.failure_http_status, leading_space=settings.contract.leading_space
-        )
-        acceptor = Acceptor(
-            foundation.database,
-            foundation.directory,
-            foundation.clock,
-            foundation.ids,
-            on_accepted=self.dispatcher.wake,
-        )
-        send = SendEndpoint(
-            acceptor,
-            replies,
-            foundation.clock,
-            SendMetrics(foundation.metrics),
-            self.gauges,
-            body_bytes_max=settings.limits.message_body_bytes_max,
-        )
-        return ApiV2(
-            authenticator=self.authenticator,
-            clock=foundation.clock,
-            rates=AccountRates(requests_per_second=settings.limits.account_requests_per_second),
-            send=send,
-            operations=self._operations(replies),
-        )
-
-    def _operations(self, replies: FailureReplies) -> Operations:
-        foundation, settings = self.foundation, self.foundation.settings
-        lookup = LookupEndpoint(foundation.database)
-        consents = ConsentEndpoints(foundation.database, foundation.clock, foundation.ids, replies)
-        sources = SourceEndpoints(
-            database=foundation.database,
-            directory=foundation.directory,
-            sealer=foundation.sealer,
-            clock=foundation.clock,
-            ids=foundation.ids,
-            replies=replies,
-            default_provider=settings.default_provider,
-        )
-        media = MediaEndpoints(
-            database=foundation.database,
-            blobs=foundation.blobs,
-            collector=self.collector,
-            clock=foundation.clock,
-            ids=foundation.ids,
-            replies=replies,
-            settings=settings,
-            metrics=foundation.metrics,
-        )
-        return {
-            "/api/v2/message/{id}": {"GET": Operation("messages.look_up", lookup.handle)},
-            "/api/v2/consent": {"POST": Operation("consent.check", consents.check)},
-            "/api/v2/consent/manage": {"POST": Operation("consent.manage", consents.manage)},
-            "/api/v2/consent/blocklist": {"POST": Operation("consent.blocklist", consents.blocklist)},
-            "/api/v2/media/upload": {"POST": Operation("media.upload", media.upload)},
-            "/api/v2/media/{id}": {
-                "GET": Operation("media.get", media.get),
-                "DELETE": Operation("media.delete", media.delete),
-            },
-            "/api/v2/source": {
-                "GET": Operation("sources.list", sources.list),
-                "POST": Operation("sources.create", sources.create),
-            },
-            "/api/v2/source/{id}": {
-                "GET": Operation("sources.get", sources.get),
-                "PUT": Operation("sources.change", sources.change),
-                "DELETE": Operation("sources.delete", sources.delete),
-            },
-        }
-
-    def _receiver(self) -> CloudApiReceiver:
-        foundation, settings = self.foundation, self.foundation.settings
-        ingester = Ingester(
-            foundation.database,
-            foundation.directory,
-            foundation.clock,
-            foundation.ids,
-            parse=read_updates,
-            token_key=foundation.token_key,
-            metrics=foundation.metrics,
-            on_told=self._told_from_upstream,
-        )
-        return CloudApiReceiver(
-            ingester,
-            foundation.directory,
-            foundation.clock,
-            metrics=foundation.metrics,
-            app_secrets=() if settings.app_secret is None else (settings.app_secret.get_secret_value(),),
-            app_verify_token=None
-            if settings.app_verify_token is None
-            else settings.app_verify_token.get_secret_value(),
-            body_bytes_max=settings.limits.webhook_body_bytes_max,
-        )
-
-    def _told_from_upstream(self) -> None:
-        self.notifier.wake()
-        self.collector.wake()
-
-    def _manage(self) -> AsgiApp:
-        foundation = self.foundation
-        return build_manage_app(
-            ManageContext(
-                database=foundation.database,
-                directory=foundation.directory,
-                sealer=foundation.sealer,
-                authenticator=self.authenticator,
-                settings=foundation.settings,
-                clock=foundation.clock,
-                ids=foundation.ids,
-                notify_now=self.notifier.wake,
-                dispatch_now=self._wake_dispatcher,
-            )
-        )
-
-    async def _check_startup(self) -> str | None:
-        return None if self.is_ready else "still starting"
-
-    async def _check_database(self) -> str | None:
-        try:
-            await self.foundation.directory.refresh()
-        except StoreUnavailableError as error:
-            return str(error)
-        return None
+    @is_ready.setter
+    def is_ready(self, value: bool) -> None:
+        self.web.is_ready = value
 
     def _services(self) -> list[Service]:
         foundation, settings, roles = self.foundation, self.foundation.settings, self.roles
@@ -386,7 +242,7 @@ class Gateway:
         foundation = self.foundation
         return HttpService(
             "operations",
-            self.operations,
+            self.web.operations,
             host=foundation.settings.host,
             port=port,
             settings=foundation.settings,

@@ -1,0 +1,211 @@
+"""The gateway's web application: which endpoints a process serves, by its roles."""
+
+import asyncio
+from collections.abc import Callable
+
+from waypost.accept.acceptor import Acceptor
+from waypost.app.foundation import Foundation
+from waypost.app.observers import SendMetrics
+from waypost.contract.replies import FailureReplies
+from waypost.media.collector import Collector
+from waypost.providers.cloud_api.events import read_updates
+from waypost.receive.ingester import Ingester
+from waypost.settings import Role
+from waypost.store.engine import StoreUnavailableError
+from waypost.web.account_rates import AccountRates
+from waypost.web.api_v2.consents import ConsentEndpoints
+from waypost.web.api_v2.lookup import LookupEndpoint
+from waypost.web.api_v2.media import MediaEndpoints
+from waypost.web.api_v2.router import ApiV2, Operation, Operations
+from waypost.web.api_v2.sending import Overload, SendEndpoint
+from waypost.web.api_v2.sources import SourceEndpoints
+from waypost.web.auth import Authenticator
+from waypost.web.exchange import AsgiApp, Receive, Scope, Send
+from waypost.web.gateway import GatewayApp
+from waypost.web.operations import Check, OperationsApp
+from waypost.web.receiver import CloudApiReceiver
+
+
+class WebParts:
+    """
+    ``app`` answers all paths of this process; ``operations`` is health and metrics alone, for a port of its own.
+
+    ``is_ready`` is set once all services have started: until then ``/health/ready`` answers 503.
+    """
+
+    def __init__(
+        self,
+        foundation: Foundation,
+        roles: frozenset[Role],
+        *,
+        authenticator: Authenticator,
+        collector: Collector,
+        overload: Overload,
+        wake_dispatcher: Callable[..., None],
+        wake_notifier: Callable[[], None],
+    ) -> None:
+        self.is_ready = False
+        self._foundation = foundation
+        self._authenticator = authenticator
+        self._collector = collector
+        self._overload = overload
+        self._wake_dispatcher = wake_dispatcher
+        self._wake_notifier = wake_notifier
+        self.operations = OperationsApp(
+            foundation.metrics,
+            [
+                Check("startup", self._check_startup),
+                Check("database", self._check_database),
+                Check("blobs", foundation.blobs.check),
+            ],
+        )
+        is_accepting = "accept" in roles
+        self.app = GatewayApp(
+            api=self._api() if is_accepting else None,
+            receiver=self._receiver() if "receive" in roles else None,
+            manage=_AtFirstCall(self._manage) if is_accepting else None,
+            operations=self.operations if foundation.settings.operations_port is None else None,
+        )
+
+    def _api(self) -> ApiV2:
+        foundation, settings = self._foundation, self._foundation.settings
+        replies = FailureReplies(
+            failure_http_status=settings.contract.failure_http_status, leading_space=settings.contract.leading_space
+        )
+        acceptor = Acceptor(
+            foundation.database,
+            foundation.directory,
+            foundation.clock,
+            foundation.ids,
+            on_accepted=self._wake_dispatcher,
+        )
+        send = SendEndpoint(
+            acceptor,
+            replies,
+            foundation.clock,
+            SendMetrics(foundation.metrics),
+            self._overload,
+            body_bytes_max=settings.limits.message_body_bytes_max,
+        )
+        return ApiV2(
+            authenticator=self._authenticator,
+            clock=foundation.clock,
+            rates=AccountRates(requests_per_second=settings.limits.account_requests_per_second),
+            send=send,
+            operations=self._operations(replies),
+        )
+
+    def _operations(self, replies: FailureReplies) -> Operations:
+        foundation, settings = self._foundation, self._foundation.settings
+        lookup = LookupEndpoint(foundation.database)
+        consents = ConsentEndpoints(foundation.database, foundation.clock, foundation.ids, replies)
+        sources = SourceEndpoints(
+            database=foundation.database,
+            directory=foundation.directory,
+            sealer=foundation.sealer,
+            clock=foundation.clock,
+            ids=foundation.ids,
+            replies=replies,
+            default_provider=settings.default_provider,
+        )
+        media = MediaEndpoints(
+            database=foundation.database,
+            blobs=foundation.blobs,
+            collector=self._collector,
+            clock=foundation.clock,
+            ids=foundation.ids,
+            replies=replies,
+            settings=settings,
+            metrics=foundation.metrics,
+        )
+        return {
+            "/api/v2/message/{id}": {"GET": Operation("messages.look_up", lookup.handle)},
+            "/api/v2/consent": {"POST": Operation("consent.check", consents.check)},
+            "/api/v2/consent/manage": {"POST": Operation("consent.manage", consents.manage)},
+            "/api/v2/consent/blocklist": {"POST": Operation("consent.blocklist", consents.blocklist)},
+            "/api/v2/media/upload": {"POST": Operation("media.upload", media.upload)},
+            "/api/v2/media/{id}": {
+                "GET": Operation("media.get", media.get),
+                "DELETE": Operation("media.delete", media.delete),
+            },
+            "/api/v2/source": {
+                "GET": Operation("sources.list", sources.list),
+                "POST": Operation("sources.create", sources.create),
+            },
+            "/api/v2/source/{id}": {
+                "GET": Operation("sources.get", sources.get),
+                "PUT": Operation("sources.change", sources.change),
+                "DELETE": Operation("sources.delete", sources.delete),
+            },
+        }
+
+    def _receiver(self) -> CloudApiReceiver:
+        foundation, settings = self._foundation, self._foundation.settings
+        ingester = Ingester(
+            foundation.database,
+            foundation.directory,
+            foundation.clock,
+            foundation.ids,
+            parse=read_updates,
+            token_key=foundation.token_key,
+            metrics=foundation.metrics,
+            on_told=self._told_from_upstream,
+        )
+        return CloudApiReceiver(
+            ingester,
+            foundation.directory,
+            foundation.clock,
+            metrics=foundation.metrics,
+            app_secrets=() if settings.app_secret is None else (settings.app_secret.get_secret_value(),),
+            app_verify_token=None
+            if settings.app_verify_token is None
+            else settings.app_verify_token.get_secret_value(),
+            body_bytes_max=settings.limits.webhook_body_bytes_max,
+        )
+
+    def _told_from_upstream(self) -> None:
+        self._wake_notifier()
+        self._collector.wake()
+
+    def _manage(self) -> AsgiApp:
+        # Imported late: FastAPI costs a good part of a second, and a gateway's start should not wait for it.
+        from waypost.web.manage import ManageContext, build_manage_app  # noqa: PLC0415
+
+        foundation = self._foundation
+        return build_manage_app(
+            ManageContext(
+                database=foundation.database,
+                directory=foundation.directory,
+                sealer=foundation.sealer,
+                authenticator=self._authenticator,
+                settings=foundation.settings,
+                clock=foundation.clock,
+                ids=foundation.ids,
+                notify_now=self._wake_notifier,
+                dispatch_now=self._wake_dispatcher,
+            )
+        )
+
+    async def _check_startup(self) -> str | None:
+        return None if self.is_ready else "still starting"
+
+    async def _check_database(self) -> str | None:
+        try:
+            await self._foundation.directory.refresh()
+        except StoreUnavailableError as error:
+            return str(error)
+        return None
+
+
+class _AtFirstCall:
+    """An application that is built, on a thread of its own, when it is first called."""
+
+    def __init__(self, build: Callable[[], AsgiApp]) -> None:
+        self._build = build
+        self._building: asyncio.Task[AsgiApp] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._building is None:
+            self._building = asyncio.create_task(asyncio.to_thread(self._build))
+        app = await asyncio.shield(self._building)
+        await app(scope, receive, send)
