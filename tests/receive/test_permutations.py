@@ -11,7 +11,6 @@ from tests.receive.webhooks import NOW_SECONDS, failed, status, statuses
 from waypost.domain.message import MessageState
 from waypost.store.connections import connector_for
 from waypost.store.engine import Database
-from waypost.store.migrate import migrate
 
 FACTS = "SELECT state, wamid, sent_at_us, delivered_at_us, read_at_us, failed_at_us, failure_code FROM messages WHERE id = :id"
 ORDER = {"sent": 1, "delivered": 2, "read": 3}
@@ -76,7 +75,6 @@ def test_any_grouping_and_repetition_ends_as_one_webhook_would(database_url, gro
     """Each example is a message of its own; some statuses have no token, and then wait for one that has."""
 
     async def run() -> None:
-        migrate(database_url)
         database = Database(connector_for(database_url))
         await database.start()
         try:

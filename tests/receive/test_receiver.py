@@ -62,6 +62,12 @@ class Endpoint:
 
 
 @pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What is tested here does not depend on the kind of database."""
+    return sqlite_url
+
+
+@pytest.fixture
 def endpoint(gateway: Gateway) -> Endpoint:
     return Endpoint(
         gateway, app_secrets=("operator secret", "former operator secret"), app_verify_token="operator token"

@@ -15,12 +15,12 @@ from waypost.domain.address import digits_of
 from waypost.domain.token import is_genuine, parse_token
 from waypost.domain.update import InboundUpdate, OtherUpdate, ParkedUpdate, StatusUpdate, Update
 from waypost.domain.value import value
-from waypost.following import Followed, StatusReport, follow
+from waypost.following import StatusReport, follow
 from waypost.observe import Metrics, get_logger
 from waypost.outbox import tell
 from waypost.ports import Clock, IdFactory
 from waypost.receive.inbound import Arrival, keep_arrivals
-from waypost.store.directory import Directory, Snapshot, Source
+from waypost.store.directory import Directory, Source
 from waypost.store.engine import Database, Lane, Step, StoreUnavailableError
 from waypost.store.following import ParkedStatus, find_by_wamid, park_statuses
 from waypost.store.receiving import RawWebhook, keep_webhooks
@@ -56,6 +56,8 @@ class Committed:
 
     posts: int
     repeats: int
+    statuses: int
+    messages: int
     unmatched: int
     told: int
     resolved: int
@@ -70,26 +72,17 @@ class Ingested:
     ``committed`` is told to one of the transaction's callers, to be counted once.
     """
 
-    statuses: int = 0
-    messages: int = 0
     is_repeat: bool = False
     committed: Committed | None = None
 
 
 @value
-class _Status:
-    """A status with the source it is for; ``message_id`` and ``number`` None unless a genuine token gives them."""
-
-    source_id: str
-    update: StatusUpdate
-    message_id: str | None
-    number: int | None
-
-
-@value
 class _Delivery:
+    """A POST, sorted: ``reports`` are bound by genuine tokens, ``tokenless`` have the source they are for."""
+
     webhook: RawWebhook
-    statuses: list[_Status]
+    reports: list[StatusReport]
+    tokenless: list[tuple[str, StatusUpdate]]
     arrivals: list[Arrival]
 
 
@@ -122,6 +115,8 @@ class Ingester:
         self._parse = parse
         self._token_key = token_key
         self._metrics = metrics
+        self._statuses = metrics.receive_updates.labels("status")
+        self._messages = metrics.receive_updates.labels("message")
         self._on_told = on_told
         self._step: Step[_Delivery, Ingested] = Step("receive", Lane.RECEIVE, self._ingest)
         self._log = get_logger("receive")
@@ -140,14 +135,15 @@ class Ingester:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a row may do to the store, the other rows are not to blame
             ingested = await self._ingest_singly(delivery, error)
-        self._count(delivery, ingested)
+        self._count(delivery, ingested.committed)
         return ingested
 
     def _deliver(self, body: bytes, scope: IngressScope) -> _Delivery:
         """Sort what a body says by what is to be done with it."""
         now_us = self._clock.now_us()
         sources = self._directory.now.sources_by_phone_number_id
-        statuses: list[_Status] = []
+        reports: list[StatusReport] = []
+        tokenless: list[tuple[str, StatusUpdate]] = []
         arrivals: list[Arrival] = []
         parked: Counter[str] = Counter()
         for update in self._parse(body):
@@ -156,10 +152,12 @@ class Ingester:
                     source = sources.get(update.phone_number_id)
                     if source is None or not scope.permits(source):
                         parked[OUTSIDE_SCOPE] += 1
-                    elif isinstance(update, StatusUpdate):
-                        statuses.append(self._read_token(source, update))
-                    else:
+                    elif isinstance(update, InboundUpdate):
                         arrivals.append(_arrival(source, update, now_us=now_us))
+                    elif (report := self._report(source, update)) is not None:
+                        reports.append(report)
+                    else:
+                        tokenless.append((source.id, update))
                 case OtherUpdate():
                     self._metrics.receive_updates.labels("other").inc()
                 case ParkedUpdate():
@@ -168,27 +166,38 @@ class Ingester:
             self._metrics.receive_parked.labels(reason).inc(times)
         reasons = ",".join(sorted(parked)) or None
         webhook = RawWebhook(self._ids.new(), hashlib.sha256(body).hexdigest(), now_us, body, reasons)
-        return _Delivery(webhook=webhook, statuses=statuses, arrivals=arrivals)
+        return _Delivery(webhook=webhook, reports=reports, tokenless=tokenless, arrivals=arrivals)
 
-    def _read_token(self, source: Source, update: StatusUpdate) -> _Status:
+    def _report(self, source: Source, update: StatusUpdate) -> StatusReport | None:
+        """Assign a status to the message that its token names; None without a token that is ours and genuine."""
         token = None if update.token is None else parse_token(update.token)
-        if token is not None and is_genuine(self._token_key, account_id=source.account_id, token=token):
-            return _Status(source_id=source.id, update=update, message_id=token.message_id, number=token.number)
-        return _Status(source_id=source.id, update=update, message_id=None, number=None)
+        if token is None or not is_genuine(self._token_key, account_id=source.account_id, token=token):
+            return None
+        return StatusReport(
+            source_id=source.id,
+            message_id=token.message_id,
+            wamid=update.wamid,
+            number=token.number,
+            fact=update.fact,
+        )
 
     def _ingest(self, tx: Tx, deliveries: Sequence[_Delivery]) -> Sequence[Ingested]:
         """Keep what concurrent POSTs say; the number of statements does not depend on how much it is."""
         snapshot = self._directory.now
         now_us = deliveries[-1].webhook.received_at_us
         fresh = self._keep_raw(tx, deliveries)
-        statuses = [status for delivery in fresh.values() for status in delivery.statuses]
+        reports = [report for delivery in fresh.values() for report in delivery.reports]
+        tokenless = [status for delivery in fresh.values() for status in delivery.tokenless]
         arrivals = [arrival for delivery in fresh.values() for arrival in delivery.arrivals]
-        followed, unmatched = self._follow(tx, snapshot, statuses, now_us=now_us)
+        unmatched = self._match(tx, tokenless, reports, now_us=now_us) if tokenless else 0
+        followed = follow(tx, snapshot, self._ids, reports, now_us=now_us)
         news = keep_arrivals(tx, snapshot, self._ids, arrivals) if arrivals else []
         told = tell(tx, snapshot, self._ids, news, now_us=now_us) if news else 0
         committed = Committed(
             posts=len(deliveries),
             repeats=len(deliveries) - len(fresh),
+            statuses=len(reports) + unmatched,
+            messages=len(arrivals),
             unmatched=unmatched + followed.unmatched,
             told=told + followed.told,
             resolved=followed.resolved,
@@ -196,8 +205,6 @@ class Ingester:
         )
         return [
             Ingested(
-                statuses=len(delivery.statuses),
-                messages=len(delivery.arrivals),
                 is_repeat=fresh.get(delivery.webhook.digest) is not delivery,
                 committed=committed if place == 0 else None,
             )
@@ -217,34 +224,29 @@ class Ingester:
             else {digest: by_digest[digest] for digest in digests if digest in fresh}
         )
 
-    def _follow(
-        self, tx: Tx, snapshot: Snapshot, statuses: Sequence[_Status], *, now_us: int
-    ) -> tuple[Followed, int]:  # fmt: skip
-        """Bind statuses by token, then by the provider's id, and park the rest before the bound ones are applied."""
-        if not statuses:
-            return Followed(), 0
-        tokenless = sorted({status.update.wamid for status in statuses if status.message_id is None})
-        by_wamid = find_by_wamid(tx, tokenless) if tokenless else {}
-        reports: list[StatusReport] = []
+    def _match(
+        self, tx: Tx, tokenless: Sequence[tuple[str, StatusUpdate]], reports: list[StatusReport], *, now_us: int
+    ) -> int:
+        """
+        Add reports of the statuses whose message is known by the provider's id; park the rest and return how many.
+
+        They are parked before the reports are applied: a token among these may bind just the message they wait for.
+        """
+        by_wamid = find_by_wamid(tx, sorted({update.wamid for _, update in tokenless}))
         parked: list[tuple[str, ParkedStatus, str | None]] = []
-        for status in statuses:
-            update = status.update
-            message_id = status.message_id or by_wamid.get((status.source_id, update.wamid))
+        for source_id, update in tokenless:
+            message_id = by_wamid.get((source_id, update.wamid))
             if message_id is None:
-                row = ParkedStatus(status.source_id, update.wamid, update.fact)
+                row = ParkedStatus(source_id, update.wamid, update.fact)
                 parked.append((self._ids.new(), row, update.recipient))
                 continue
             reports.append(
                 StatusReport(
-                    source_id=status.source_id,
-                    message_id=message_id,
-                    wamid=update.wamid,
-                    number=status.number,
-                    fact=update.fact,
+                    source_id=source_id, message_id=message_id, wamid=update.wamid, number=None, fact=update.fact
                 )
             )
         park_statuses(tx, parked, now_us=now_us)
-        return follow(tx, snapshot, self._ids, reports, now_us=now_us), len(parked)
+        return len(parked)
 
     async def _ingest_singly(self, delivery: _Delivery, error: Exception) -> Ingested:
         """
@@ -253,8 +255,10 @@ class Ingester:
         If none can be kept the fault is not theirs, and the error is raised: the provider must try again.
         """
         parked = delivery.webhook._replace(parked_reason=REFUSED_BY_STORE)
-        parts = [_Delivery(webhook=parked, statuses=[status], arrivals=[]) for status in delivery.statuses]
-        parts += [_Delivery(webhook=parked, statuses=[], arrivals=[arrival]) for arrival in delivery.arrivals]
+        empty = _Delivery(webhook=parked, reports=[], tokenless=[], arrivals=[])
+        parts = [replace(empty, reports=[report]) for report in delivery.reports]
+        parts += [replace(empty, tokenless=[status]) for status in delivery.tokenless]
+        parts += [replace(empty, arrivals=[arrival]) for arrival in delivery.arrivals]
         kept: list[Ingested] = []
         for part in parts:
             try:
@@ -267,30 +271,23 @@ class Ingester:
         if not kept:
             raise error
         if len(kept) == len(parts):
-            await self._database.run(self._step, _Delivery(webhook=delivery.webhook, statuses=[], arrivals=[]))
+            await self._database.run(self._step, replace(empty, webhook=delivery.webhook))
         for ingested in kept[1:]:
-            self._count_committed(ingested)
-        return Ingested(
-            statuses=sum(ingested.statuses for ingested in kept),
-            messages=sum(ingested.messages for ingested in kept),
-            committed=kept[0].committed,
-        )
+            self._count(delivery, ingested.committed)
+        return kept[0]
 
-    def _count(self, delivery: _Delivery, ingested: Ingested) -> None:
-        metrics = self._metrics
-        if ingested.statuses:
-            metrics.receive_updates.labels("status").inc(ingested.statuses)
-        if ingested.messages:
-            metrics.receive_updates.labels("message").inc(ingested.messages)
-        occurred_at_us = _first_time_us(delivery)
-        if occurred_at_us is not None:
-            metrics.receive_lag_seconds.observe(max(0, self._clock.now_us() - occurred_at_us) / 1_000_000)
-        self._count_committed(ingested)
-
-    def _count_committed(self, ingested: Ingested) -> None:
-        committed = ingested.committed
+    def _count(self, delivery: _Delivery, committed: Committed | None) -> None:
+        """Count what a transaction came to; its lag is that of one of its POSTs."""
         if committed is None:
             return
+        occurred_at_us = _first_time_us(delivery)
+        if occurred_at_us is not None:
+            lag_us = max(0, self._clock.now_us() - occurred_at_us)
+            self._metrics.receive_lag_seconds.observe(lag_us / 1_000_000)
+        if committed.statuses:
+            self._statuses.inc(committed.statuses)
+        if committed.messages:
+            self._messages.inc(committed.messages)
         if committed.unmatched:
             self._metrics.receive_parked.labels(UNMATCHED).inc(committed.unmatched)
         if committed.resolved:
@@ -301,6 +298,8 @@ class Ingester:
             "webhooks.received",
             posts=committed.posts,
             repeats=committed.repeats,
+            statuses=committed.statuses,
+            messages=committed.messages,
             unmatched=committed.unmatched,
             notifications=committed.told,
             resolved=committed.resolved,
@@ -318,6 +317,8 @@ def _arrival(source: Source, update: InboundUpdate, *, now_us: int) -> Arrival:
 
 
 def _first_time_us(delivery: _Delivery) -> int | None:
-    if delivery.statuses:
-        return delivery.statuses[0].update.fact.occurred_at_us
+    if delivery.reports:
+        return delivery.reports[0].fact.occurred_at_us
+    if delivery.tokenless:
+        return delivery.tokenless[0][1].fact.occurred_at_us
     return delivery.arrivals[0].message.occurred_at_us if delivery.arrivals else None

@@ -5,9 +5,11 @@ The signature of the provider's webhooks.
 checked over the bytes as they came, before anything parses them.
 """
 
-import hmac
 from collections.abc import Sequence
+from hmac import compare_digest
 from typing import Final
+
+from waypost.domain.mac import hmac_sha256_hex
 
 SIGNATURE_HEADER: Final = b"x-hub-signature-256"
 _PREFIX: Final = b"sha256="
@@ -27,6 +29,6 @@ def is_signed(body: bytes, signature: bytes | None, *, app_secrets: Sequence[str
     given = signature[len(_PREFIX) :].lower()
     is_valid = False
     for secret in app_secrets:
-        expected = hmac.digest(secret.encode(), body, "sha256").hex().encode()
-        is_valid |= bool(secret) and hmac.compare_digest(given, expected)
+        expected = hmac_sha256_hex(secret.encode(), body).encode()
+        is_valid |= bool(secret) and compare_digest(given, expected)
     return is_valid
