@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from waypost.domain.ids import first_id_at
 from waypost.store.connections import connector_for
 from waypost.store.directory import Directory
 from waypost.store.engine import Database
 from waypost.store.migrate import migrate
-from waypost.store.retention import first_id_at
 from waypost.store.sealing import Sealer
 from waypost.store.statements import InsertMany, Sql
 from waypost.store.tables import METADATA

@@ -7,13 +7,14 @@ import orjson
 import pytest
 from tests.maintenance.conftest import DAY_US, HOUR_US, NOW_US, SECOND_US, CountedIds, HandClock, Rows
 
+from waypost.domain.ids import first_id_at
 from waypost.domain.message import MessageKind
 from waypost.maintenance import retention as module
 from waypost.maintenance.retention import Retention
 from waypost.settings import RetentionSettings
 from waypost.store.content import decode_content
 from waypost.store.engine import Database
-from waypost.store.retention import BLANK_CONTENT, first_id_at
+from waypost.store.retention import BLANK_CONTENT
 
 _SETTINGS = RetentionSettings()
 

@@ -23,7 +23,7 @@ from waypost.store.inspection import (
     Page,
     count_recent,
     find_message,
-    id_at,
+    first_id_at,
     list_attempts,
     list_inbound,
     list_media,
@@ -36,7 +36,7 @@ HOUR_US = 3_600 * SECOND_US
 
 
 def _id(number: int, *, at_us: int = NOW_US) -> str:
-    return id_at(at_us)[:-4] + f"{number:04d}"
+    return first_id_at(at_us)[:-4] + f"{number:04d}"
 
 
 async def _add(database: Database, table: str, *rows: dict[str, Any]) -> None:
@@ -309,8 +309,8 @@ async def test_endpoints_are_measured(database: Database) -> None:
 def test_an_id_of_a_time_stands_before_every_id_made_then() -> None:
     from waypost.ports import SystemClock, UuidFactory
 
-    before = id_at(SystemClock().now_us() - 1_000)
+    before = first_id_at(SystemClock().now_us() - 1_000)
     made = UuidFactory().new()
-    after = id_at(SystemClock().now_us() + 2_000)
+    after = first_id_at(SystemClock().now_us() + 2_000)
 
     assert before < made < after

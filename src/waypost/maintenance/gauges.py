@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from waypost.domain.message import MessageState
+from waypost.domain.ids import made_at_us
+from waypost.domain.message import PENDING_STATES, MessageState
 from waypost.observe import get_logger
 from waypost.observe.metrics import Metrics
 from waypost.ports import Clock, ShardLeases
@@ -24,14 +25,6 @@ from waypost.store.transaction import Tx
 TURN_SECONDS: Final = 2.0
 COST_SHARE: Final = 20
 
-_STATES: Final = (
-    MessageState.SCHEDULED,
-    MessageState.WAITING,
-    MessageState.QUEUED,
-    MessageState.DISPATCHING,
-    MessageState.IN_DOUBT,
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
@@ -39,11 +32,6 @@ class Backlog:
 
     total: int = 0
     by_account: dict[str, int] = field(default_factory=dict)
-
-
-def oldest_at_us(message_id: str) -> int:
-    """Return when a UUIDv7 was made, in microseconds since the epoch: its first 48 bits are milliseconds."""
-    return int(message_id[:8] + message_id[9:13], 16) * 1000
 
 
 class Gauges:
@@ -124,10 +112,10 @@ class Gauges:
     def _show_messages(self, depths: Sequence[SourceDepth]) -> None:
         owned = self._leases.owned()
         now_us = self._clock.now_us()
-        for state in _STATES:
+        for state in sorted(PENDING_STATES):
             own = [depth for depth in depths if depth.state == state and depth.shard in owned]
             label = state.name.lower()
-            oldest_us = min((oldest_at_us(depth.oldest_id) for depth in own), default=now_us)
+            oldest_us = min((made_at_us(depth.oldest_id) for depth in own), default=now_us)
             count = sum(depth.count for depth in own)
             self._metrics.dispatch_queue_messages.labels(label).set(count)
             self._metrics.dispatch_queue_oldest_seconds.labels(label).set(max(0, now_us - oldest_us) / 1_000_000)
@@ -143,14 +131,14 @@ class Gauges:
         self._metrics.notify_oldest_seconds.set(max(0, now_us - earliest_us) / 1_000_000)
 
     def _show_paused(self) -> None:
-        # The reason in words is for people, and may hold anything: as a label it would be a series without bound.
+        # Without the reason: it is for people and may hold anything, as a label it would be series without bound.
         owned = self._leases.owned()
         paused = [
             source
             for source in self._directory.now.sources.values()
             if source.paused_reason is not None and source.shard in owned
         ]
-        self._metrics.dispatch_sources_paused.labels("paused").set(len(paused))
+        self._metrics.dispatch_sources_paused.set(len(paused))
 
 
 def _measure(tx: Tx) -> tuple[list[SourceDepth], list[EndpointDepth]]:

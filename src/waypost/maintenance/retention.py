@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from waypost.domain.ids import first_id_at
 from waypost.maintenance.media_retention import MediaSweep
 from waypost.observe import get_logger
 from waypost.ports import BlobStore, Clock, IdFactory
@@ -154,7 +155,7 @@ class Retention:
 
     async def _empty(self, shelf: store.Shelf, until_us: int) -> int:
         """Delete what is due of a table, from its oldest row on."""
-        after, before, deleted = "", store.first_id_at(until_us), 0
+        after, before, deleted = "", first_id_at(until_us), 0
         while True:
             step = await self._database.read(
                 lambda tx, after=after: store.walk(  # type: ignore[misc]
@@ -190,7 +191,7 @@ class Retention:
         if now_us - int(begun or 0) >= FULL_PASS_US:
             after = ""
             await self._database.write(lambda tx: store.save_cursor(tx, begun_name, str(now_us)))
-        before, blanked = store.first_id_at(until_us - WALK_LAG_US), 0
+        before, blanked = first_id_at(until_us - WALK_LAG_US), 0
         while True:
             step = await self._database.read(
                 lambda tx, after=after: text.look(tx, after, before, until_us)  # type: ignore[misc]

@@ -82,9 +82,6 @@ class Metrics:
         self.dispatch_upstream_errors = self._counter(
             "waypost_dispatch_upstream_errors", "Requests to the provider that did not end well, by kind.", ["kind"]
         )
-        self.dispatch_wait_seconds = self._histogram(
-            "waypost_dispatch_wait_seconds", "Time from acceptance to the first attempt, in seconds.", _SLOW_SECONDS
-        )
         self.dispatch_in_doubt = self._gauge("waypost_dispatch_in_doubt", "Attempts in doubt now.")
         self.dispatch_in_doubt_ends = self._counter(
             "waypost_dispatch_in_doubt_ends",
@@ -95,7 +92,7 @@ class Metrics:
             "waypost_dispatch_duplicates", "Messages the provider is known to have accepted twice."
         )
         self.dispatch_sources_paused = self._gauge(
-            "waypost_dispatch_sources_paused", "Sources that do not send, by reason.", ["reason"]
+            "waypost_dispatch_sources_paused", "Sources that are paused and do not send."
         )
         self.dispatch_shards_owned = self._gauge("waypost_dispatch_shards_owned", "Shards this process owns.")
 
@@ -126,7 +123,7 @@ class Metrics:
             "waypost_notify_oldest_seconds", "Age of the oldest notification that is due, in seconds."
         )
         self.notify_deliveries = self._counter(
-            "waypost_notify_deliveries", "Deliveries tried, by outcome: delivered, failed, disabled, dead.", ["outcome"]
+            "waypost_notify_deliveries", "Deliveries tried, by outcome: delivered, failed, dead.", ["outcome"]
         )
         self.notify_delivery_seconds = self._histogram(
             "waypost_notify_delivery_seconds", "Time of one delivery, in seconds.", _SLOW_SECONDS

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from waypost.domain.ids import BEFORE_ALL
 from waypost.store.statements import Sql
 from waypost.store.transaction import Tx
 
@@ -32,9 +33,6 @@ _LIST: Final = Sql(
     "SELECT id, account_id, actor, action, target, at_us FROM audit_log "
     "WHERE account_id = :account_id AND id < :before ORDER BY id DESC LIMIT :at_most"
 )
-
-BEFORE_ALL: Final = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-"""Sorts behind every id of ours in any collation: where a listing from the newest on begins."""
 
 
 def record_change(tx: Tx, entry: AuditEntry) -> None:

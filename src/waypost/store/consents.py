@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from waypost.domain.consent import Consent, ConsentAction, ConsentEvidence, ConsentState
+from waypost.domain.ids import BEFORE_ALL
 from waypost.ports import IdFactory
-from waypost.store.audit import BEFORE_ALL
 from waypost.store.statements import InsertMany, Sql, UpdateMany
 from waypost.store.tables import CONSENT_HISTORY, CONSENTS
 from waypost.store.transaction import Row, Tx

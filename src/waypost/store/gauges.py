@@ -8,6 +8,7 @@ and shard. Ids are UUIDv7, so the least id of a count is the time of its oldest 
 from dataclasses import dataclass
 from typing import Final
 
+from waypost.domain.message import MessageState
 from waypost.store.statements import Sql
 from waypost.store.transaction import Tx
 
@@ -26,10 +27,6 @@ _NOTIFICATIONS_PENDING: Final = Sql(
     "SELECT endpoint_id, COUNT(*), MIN(due_at_us) FROM notifications WHERE state = 0 GROUP BY endpoint_id"
 )
 _NOTIFICATIONS_DEAD: Final = Sql("SELECT endpoint_id, COUNT(*) FROM notifications WHERE state = 2 GROUP BY endpoint_id")
-
-SCHEDULED: Final = 10
-WAITING: Final = 20
-QUEUED: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +52,15 @@ class EndpointDepth:
 
 def measure_messages(tx: Tx) -> list[SourceDepth]:
     """Count the messages that have not ended, by source and state."""
-    found = [(source_id, QUEUED, count, first) for source_id, count, first in tx.rows(_QUEUED)]
-    found += [(source_id, WAITING, count, first) for source_id, count, first in tx.rows(_WAITING)]
-    found += [(source_id, SCHEDULED, count, first) for source_id, count, first in tx.rows(_SCHEDULED)]
+    found = [
+        (source_id, state.value, count, first)
+        for state, sql in (
+            (MessageState.QUEUED, _QUEUED),
+            (MessageState.WAITING, _WAITING),
+            (MessageState.SCHEDULED, _SCHEDULED),
+        )
+        for source_id, count, first in tx.rows(sql)
+    ]
     found += [(row[0], row[1], row[2], row[3]) for row in tx.rows(_OPEN)]
     sources = {row[0]: (row[1], row[2]) for row in tx.rows(_SOURCES)} if found else {}
     return [

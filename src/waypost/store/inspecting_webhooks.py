@@ -8,7 +8,7 @@ back all of it that is dead, so that the same id never carries another body (HOO
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from waypost.store.audit import BEFORE_ALL
+from waypost.domain.ids import BEFORE_ALL
 from waypost.store.notifying import DEAD, DELIVERED, PENDING
 from waypost.store.statements import Sql
 from waypost.store.transaction import Tx

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from waypost.domain.ids import BEFORE_ALL, first_id_at
 from waypost.domain.message import MessageState
-from waypost.store.audit import BEFORE_ALL
 from waypost.store.statements import Sql
 from waypost.store.transaction import Tx
 
@@ -197,17 +197,11 @@ class Page:
     next_before: str | None
 
 
-def id_at(time_us: int) -> str:
-    """Return the least id of ours (UUIDv7, RFC 9562) that could have been made at a time."""
-    digits = f"{max(0, time_us) // 1_000:012x}"[-12:]
-    return f"{digits[:8]}-{digits[8:]}-0000-0000-000000000000"
-
-
 def search_messages(tx: Tx, account_id: str, wanted: MessageFilter, *, before: str = BEFORE_ALL, at_most: int) -> Page:
     """Return the newest messages that match, older than the id ``before``."""
     # The id holds the time, so the index narrows the span before any row is read.
-    floor = id_at(wanted.since_us - _ID_MARGIN_US)
-    before = min(before, id_at(min(wanted.until_us, 2**55) + _ID_MARGIN_US))
+    floor = first_id_at(wanted.since_us - _ID_MARGIN_US)
+    before = min(before, first_id_at(min(wanted.until_us, 2**55) + _ID_MARGIN_US))
     values = {
         "account_id": account_id,
         "before": before,
@@ -261,6 +255,6 @@ def measure_queues(tx: Tx, account_id: str) -> tuple[list[QueueRow], int]:
 
 def count_recent(tx: Tx, account_id: str, *, since_us: int) -> dict[MessageState, int]:
     """Return how many of the account's newest messages, 100,000 at most, stand where; accepted since then."""
-    floor = id_at(since_us - _ID_MARGIN_US)
+    floor = first_id_at(since_us - _ID_MARGIN_US)
     rows = tx.rows(_RECENT, account_id=account_id, floor=floor, searched=RECENT_ROWS_MAX, since_us=since_us)
     return {MessageState(state): count for state, count in sorted(rows)}

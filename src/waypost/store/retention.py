@@ -129,12 +129,6 @@ class Step:
     ids: list[str]
 
 
-def first_id_at(at_us: int) -> str:
-    """Return the least UUIDv7 of that millisecond: every id made earlier sorts before it."""
-    stamp = f"{max(0, at_us) // 1000:012x}"
-    return f"{stamp[:8]}-{stamp[8:]}-7000-8000-000000000000"
-
-
 def walk(tx: Tx, shelf: Shelf, *, after: str, before: str, until_us: int, places: int) -> Step:
     """Look at the next ``places`` rows between two ids; those are due that were done with at ``until_us``."""
     return _walk(tx, shelf, after=after, before=before, until_us=until_us, places=places)

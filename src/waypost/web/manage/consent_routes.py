@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from waypost.store.audit import BEFORE_ALL
+from waypost.domain.ids import BEFORE_ALL
 from waypost.store.consents import find_consents, list_consents, list_history
 from waypost.web.manage.context import ManageContext
 from waypost.web.manage.guarding import Calling, Calls

@@ -6,7 +6,8 @@ from typing import Final
 from fastapi import APIRouter
 from pydantic import Field
 
-from waypost.store.audit import BEFORE_ALL, list_changes
+from waypost.domain.ids import BEFORE_ALL
+from waypost.store.audit import list_changes
 from waypost.store.inspecting_webhooks import measure_endpoints
 from waypost.store.inspection import RECENT_ROWS_MAX, count_recent, measure_queues
 from waypost.store.transaction import Tx

@@ -1,7 +1,7 @@
 """Looking for messages and showing one, for the manage API and the command line alike."""
 
+from waypost.domain.ids import BEFORE_ALL
 from waypost.domain.message import MessageState
-from waypost.store.audit import BEFORE_ALL
 from waypost.store.inspecting_webhooks import list_deliveries, list_of_subject
 from waypost.store.inspection import MessageFilter, MessageRow, find_message, list_attempts, search_messages
 from waypost.store.transaction import Tx

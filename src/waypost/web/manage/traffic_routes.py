@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
-from waypost.store.audit import BEFORE_ALL
+from waypost.domain.ids import BEFORE_ALL
 from waypost.store.inspection import list_inbound, list_media, search_messages
 from waypost.web.manage.cancelling import cancel_message
 from waypost.web.manage.context import ManageContext

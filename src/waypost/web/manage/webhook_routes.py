@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from waypost.store.audit import BEFORE_ALL
+from waypost.domain.ids import BEFORE_ALL
 from waypost.store.endpoints import EndpointRecord, list_endpoints
 from waypost.store.inspecting_webhooks import find_notification, list_dead, list_deliveries, list_pending
 from waypost.store.transaction import Tx
