@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from waypost.observe import Metrics
-from waypost.settings import HttpSettings, LimitSettings, Networks
+from waypost.settings import HttpSettings, Networks
 
 _SWEEP_SECONDS_MAX: Final = 0.5
 _SWEEP_SECONDS_MIN: Final = 0.01
@@ -21,25 +21,6 @@ LINGER_SECONDS: Final = 2.0
 _LINGERING_MAX: Final = 256
 # One client usually holds a whole /64 of IPv6 and would otherwise have 2**64 addresses to come from.
 _IPV6_CLIENT_BITS: Final = 64
-
-_MESSAGE_PATHS: Final = ("/api/v2/message",)
-_WEBHOOK_PATHS: Final = ("/webhooks/",)
-_UPLOAD_PATHS: Final = ("/api/v2/media",)
-
-
-def body_bytes_max(path: str, limits: LimitSettings) -> int:
-    """
-    Return the largest request body that a path takes, in bytes.
-
-    The application answers 413 by this: at once when `Content-Length` says more, else when more has come.
-    """
-    if path.startswith(_MESSAGE_PATHS):
-        return limits.message_body_bytes_max
-    if path.startswith(_WEBHOOK_PATHS):
-        return limits.webhook_body_bytes_max
-    if path.startswith(_UPLOAD_PATHS):
-        return limits.upload_body_bytes_max
-    return limits.other_body_bytes_max
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +87,6 @@ class ConnectionGuard:
         )
         self._sweep_seconds = min(_SWEEP_SECONDS_MAX, max(_SWEEP_SECONDS_MIN, shortest / 4))
 
-    @property
-    def open_connections(self) -> int:
-        """How many connections are admitted and open."""
-        return self._open
-
     def start(self) -> None:
         """Begin to sweep, on the running loop; a second call does nothing."""
         if self._timer is None:
@@ -145,7 +121,8 @@ class ConnectionGuard:
         if client is not None:
             self._by_address[client] = self._by_address.get(client, 0) + 1
         if self._metrics is not None:
-            self._metrics.http_connections.set(self._open)
+            # Counted up and down, never set: the operations port has a guard of its own and shares the gauge.
+            self._metrics.http_connections.inc()
         return None, lambda: self._leave(connection, client)
 
     def may_linger(self, connection: Guarded) -> bool:
@@ -170,7 +147,7 @@ class ConnectionGuard:
             else:
                 del self._by_address[client]
         if self._metrics is not None:
-            self._metrics.http_connections.set(self._open)
+            self._metrics.http_connections.dec()
 
     def _client_of(self, address: str | None) -> str | None:
         """Return the name a client is counted under; None for those that are not counted one by one."""
