@@ -5,7 +5,7 @@ The seams: what the gateway needs from outside, each with the contract every imp
 """
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -152,12 +152,3 @@ class ProviderMediaError(Exception):
     def __init__(self, failure: SendFailure) -> None:
         super().__init__(failure.detail)
         self.failure = failure
-
-
-class ProviderObserver(Protocol):
-    """Told of the provider's answers; for metrics."""
-
-    def answered(
-        self, *, operation: str, outcome: str, seconds: float, labels: Mapping[str, str] | None = None
-    ) -> None:
-        """One request has ended."""

@@ -61,13 +61,14 @@ _THREE_KEYS: Final = MappingProxyType(
             (405, "Method Not Allowed", "Method not supported"),
             (413, "Payload Too Large", "Request body too large"),
             (429, "Too Many Requests", "Rate limit exceeded"),
+            (500, "Internal Server Error", "Internal error"),
             (503, "Service Unavailable", "Service overloaded"),
         )
     }
 )
 
 
-def three_key(status: Literal[403, 404, 405, 413, 429, 503]) -> Reply:
+def three_key(status: Literal[403, 404, 405, 413, 429, 500, 503]) -> Reply:
     """Return the answer to a request that never reached an operation (contract, section 1.4)."""
     return _THREE_KEYS[status]
 

@@ -1,7 +1,7 @@
 """
 Outbound messages: what they can contain, the states they pass through, and what callers hand in.
 
-The states are a table: code asks the table, and ``docs/states.md`` is drawn from it.
+The states are a table: tests hold the code and ``docs/states.md`` to it.
 """
 
 from enum import IntEnum, StrEnum

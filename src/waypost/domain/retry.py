@@ -13,8 +13,6 @@ THROTTLE_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 300.0)
 PAIR_THROTTLE_BASE_SECONDS: Final = 4.0
 """A throttled pair waits 4^n seconds (Cloud API error 131056, Sep 2026), at most an hour."""
 
-NOTIFY_DISABLE_SECONDS: Final = 5 * 24 * 3600.0
-
 JITTER_SHARE: Final = 0.2
 
 

@@ -68,7 +68,6 @@ _OPEN_ATTEMPTS = Sql(
     "WHERE m.source_id = ANY(:source_ids) AND m.state = 40 ORDER BY m.id FOR UPDATE OF m"
 )
 _DOUBT = UpdateMany(MESSAGES, (), keys=("id",), also="state = 50", only="messages.state = 40")
-_REQUEUE = UpdateMany(MESSAGES, (), keys=("id",), also="state = 30, wait_reason = NULL", only="messages.state = 40")
 _DOUBT_ATTEMPT = UpdateMany(ATTEMPTS, ("outcome", "detail"), keys=("message_id", "number"))
 
 OUTCOME_ACCEPTED: Final = "accepted"
@@ -194,9 +193,3 @@ def put_in_doubt(tx: Tx, attempts: Sequence[OpenAttempt], *, detail: str) -> Non
     """Mark attempts whose end was lost with their node."""
     tx.write_many(_DOUBT, [(a.message_id,) for a in attempts])
     tx.write_many(_DOUBT_ATTEMPT, [("in_doubt", detail, a.message_id, a.number) for a in attempts])
-
-
-def requeue_unstarted(tx: Tx, attempts: Sequence[OpenAttempt]) -> None:
-    """Queue messages again whose intent was written but whose request certainly never began."""
-    tx.write_many(_REQUEUE, [(a.message_id,) for a in attempts])
-    tx.write_many(_DOUBT_ATTEMPT, [("not_started", None, a.message_id, a.number) for a in attempts])

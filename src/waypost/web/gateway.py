@@ -2,14 +2,10 @@
 
 from waypost.contract.replies import three_key
 from waypost.observe import get_logger
-from waypost.web.exchange import AsgiApp, Receive, Scope, Send, answer, answer_reply
+from waypost.web.exchange import AsgiApp, Receive, Scope, Send, answer_reply
 from waypost.web.operations import PATHS as OPERATIONS_PATHS
 
 WEBHOOK_PREFIX = "/webhooks/cloud_api/"
-_SECURITY = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-)
 
 
 class GatewayApp:
@@ -54,7 +50,7 @@ class GatewayApp:
             self._log.exception("web.defect", path_part=scope["path"].split("/")[1:3], method=scope["method"])
             if started:
                 raise
-            await answer(send, 500, b'{"error":"Internal Server Error","message":"Internal error","status":500}')
+            await answer_reply(send, three_key(500))
 
     def _part_of(self, path: str) -> AsgiApp | None:
         if path.startswith(("/api/", "//api/")):

@@ -7,11 +7,10 @@ import orjson
 
 from waypost.observe import Metrics
 from waypost.observe.metrics import CONTENT_TYPE
-from waypost.web.exchange import Receive, Scope, Send, answer
+from waypost.web.exchange import JSON, Receive, Scope, Send, answer
 
 PATHS = frozenset({"/health/live", "/health/ready", "/metrics"})
 _TEXT = (b"content-type", CONTENT_TYPE.encode())
-_JSON = (b"content-type", b"application/json")
 _FRESH = (b"cache-control", b"no-store")
 
 
@@ -39,7 +38,7 @@ class OperationsApp:
         if scope["method"] not in {"GET", "HEAD"}:
             await answer(send, 405, b"", headers=((b"allow", b"GET, HEAD"),))
         elif path == "/health/live":
-            await answer(send, 200, b'{"status":"live"}', headers=(_JSON, _FRESH))
+            await answer(send, 200, b'{"status":"live"}', headers=(JSON, _FRESH))
         elif path == "/health/ready":
             await self._answer_ready(send)
         elif path == "/metrics":
@@ -50,4 +49,4 @@ class OperationsApp:
     async def _answer_ready(self, send: Send) -> None:
         problems = {check.name: problem for check in self._checks if (problem := await check.run()) is not None}
         body = orjson.dumps({"status": "not ready", "problems": problems} if problems else {"status": "ready"})
-        await answer(send, 503 if problems else 200, body, headers=(_JSON, _FRESH))
+        await answer(send, 503 if problems else 200, body, headers=(JSON, _FRESH))

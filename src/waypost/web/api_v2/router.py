@@ -20,7 +20,7 @@ from waypost.observe import get_logger
 from waypost.ports import Clock
 from waypost.store.engine import StoreUnavailableError
 from waypost.web.account_rates import AccountRates
-from waypost.web.api_v2.sending import SendEndpoint
+from waypost.web.api_v2.sending import RETRY_LATER, SendEndpoint
 from waypost.web.auth import Authenticator, Principal
 from waypost.web.exchange import Receive, Scope, Send, answer_reply, header_of
 
@@ -130,7 +130,7 @@ class ApiV2:
             response = await operation.handler(principal, Request(scope, receive))
         except StoreUnavailableError as error:
             self._log.warning("api.store_unavailable", operation=operation.name, error=str(error))
-            await answer_reply(send, three_key(503), headers=((b"retry-after", b"2"),))
+            await answer_reply(send, three_key(503), headers=RETRY_LATER)
             return
         await response(cast("dict[str, object]", scope), receive, send)
 

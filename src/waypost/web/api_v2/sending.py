@@ -28,7 +28,7 @@ from waypost.web.exchange import (
 
 RETRY_AFTER_SECONDS = 2
 _REPLAYED: tuple[Header, ...] = (JSON, (b"idempotent-replayed", b"true"))
-_RETRY: tuple[Header, ...] = ((b"retry-after", b"%d" % RETRY_AFTER_SECONDS),)
+RETRY_LATER: tuple[Header, ...] = ((b"retry-after", b"%d" % RETRY_AFTER_SECONDS),)
 
 
 class SendObserver(Protocol):
@@ -79,7 +79,7 @@ class SendEndpoint:
             return
         status = self._overload.refuses(principal.account)
         if status is not None:
-            await answer_reply(send, three_key(429 if status == 429 else 503), headers=_RETRY)
+            await answer_reply(send, three_key(429 if status == 429 else 503), headers=RETRY_LATER)
             return
         key = header_of(scope, b"idempotency-key")
         parsed = self._parse(principal.account, body, key, priority)
@@ -94,7 +94,7 @@ class SendEndpoint:
                 idempotency=None if key is None else Idempotency.of(key.decode("latin-1"), body),
             )
         except StoreUnavailableError:
-            await answer_reply(send, three_key(503), headers=_RETRY)
+            await answer_reply(send, three_key(503), headers=RETRY_LATER)
             return
         if isinstance(kept, PolicyRefusal):
             await self._refuse(send, refusal_of(kept))
