@@ -163,7 +163,8 @@ class AiohttpClient:
             total=limits.total_seconds,
             connect=self._timeouts.dns_seconds + limits.connect_seconds,
             sock_connect=limits.connect_seconds,
-            sock_read=limits.read_seconds,
+            # A timer of its own for each read, of which the total is enough where it is no longer.
+            sock_read=limits.read_seconds if limits.read_seconds < limits.total_seconds else None,
         )
 
     def _checked(self, url: str) -> URL:
@@ -191,7 +192,8 @@ class AiohttpClient:
 
 async def _read_capped(response: aiohttp.ClientResponse, body_bytes_max: int) -> bytes:
     content = bytearray()
-    while chunk := await response.content.read(body_bytes_max + 1 - len(content)):
+    # An answer that is all there ends with its first piece: asking for the next one would cost another coroutine.
+    while not response.content.at_eof() and (chunk := await response.content.read(body_bytes_max + 1 - len(content))):
         content += chunk
         if len(content) > body_bytes_max:
             response.close()
