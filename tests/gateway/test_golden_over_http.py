@@ -111,8 +111,11 @@ async def test_a_key_used_for_another_body_is_refused_and_for_the_same_replayed(
 
 
 async def test_a_body_over_the_limit_is_413_and_a_wrong_method_405(house):
-    status, answer = await house.call("POST", "/api/v2/message/", data=io.BytesIO(b" " * 1_100_000))
-    assert (413, "Request body too large") == (status, answer["message"])
+    for path in ("message/", "consent/", "consent/manage/", "consent/blocklist", "source/"):
+        status, answer = await house.call(
+            "POST", f"/api/v2/{path}", data=io.BytesIO(b" " * 1_100_000), headers={"Connection": "close"}
+        )
+        assert (413, "Request body too large") == (status, answer["message"])
     status, answer = await house.call("DELETE", "/api/v2/message/")
     assert (405, "Method not supported") == (status, answer["message"])
     status, answer = await house.call("GET", "/api/v2/nothing/here")

@@ -93,6 +93,7 @@ class WebParts:
             rates=AccountRates(requests_per_second=settings.limits.account_requests_per_second),
             send=send,
             operations=self._operations(replies),
+            body_bytes_max=settings.limits.other_body_bytes_max,
         )
 
     def _operations(self, replies: FailureReplies) -> Operations:
@@ -123,7 +124,7 @@ class WebParts:
             "/api/v2/consent": {"POST": Operation("consent.check", consents.check)},
             "/api/v2/consent/manage": {"POST": Operation("consent.manage", consents.manage)},
             "/api/v2/consent/blocklist": {"POST": Operation("consent.blocklist", consents.blocklist)},
-            "/api/v2/media/upload": {"POST": Operation("media.upload", media.upload)},
+            "/api/v2/media/upload": {"POST": Operation("media.upload", media.upload, takes_stream=True)},
             "/api/v2/media/{id}": {
                 "GET": Operation("media.get", media.get),
                 "DELETE": Operation("media.delete", media.delete),

@@ -22,7 +22,16 @@ from waypost.store.engine import StoreUnavailableError
 from waypost.web.account_rates import AccountRates
 from waypost.web.api_v2.sending import RETRY_LATER, SendEndpoint
 from waypost.web.auth import Authenticator, Principal
-from waypost.web.exchange import Receive, Scope, Send, answer_reply, header_of
+from waypost.web.exchange import (
+    BodyTooLargeError,
+    ClientGoneError,
+    Receive,
+    Scope,
+    Send,
+    answer_reply,
+    header_of,
+    read_body,
+)
 
 Handler = Callable[[Principal, Request], Awaitable[Response]]
 
@@ -34,14 +43,20 @@ _SEND_PATHS: Final[Mapping[str, Priority]] = {
     "/api/v2/message/nc/priority": Priority.HIGH,
 }
 SEND_OPERATION: Final = "messages.send"
+_WITH_BODY: Final = frozenset({"POST", "PUT"})
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One call: its name in the table of scopes, and what answers it."""
+    """
+    One call: its name in the table of scopes, and what answers it.
+
+    ``takes_stream``: the handler reads the body itself, and bounds it; all others are given one that has been read.
+    """
 
     name: str
     handler: Handler
+    takes_stream: bool = False
 
 
 Operations = Mapping[str, Mapping[str, Operation]]
@@ -54,7 +69,7 @@ def normalise_path(path: str) -> str:
 
 
 class ApiV2:
-    """The v2 contract as an ASGI application."""
+    """The v2 contract as an ASGI application; ``body_bytes_max`` is for the operations that take no stream."""
 
     def __init__(
         self,
@@ -64,11 +79,13 @@ class ApiV2:
         rates: AccountRates,
         send: SendEndpoint,
         operations: Operations,
+        body_bytes_max: int,
     ) -> None:
         self._authenticator = authenticator
         self._clock = clock
         self._rates = rates
         self._send = send
+        self._body_bytes_max = body_bytes_max
         self._exact = {path: methods for path, methods in operations.items() if "{id}" not in path}
         self._prefixed = {
             path.removesuffix("{id}"): methods for path, methods in operations.items() if path.endswith("/{id}")
@@ -126,8 +143,17 @@ class ApiV2:
         if not principal.may(operation.name):
             await answer_reply(send, three_key(403))
             return
+        request = Request(scope, receive)
         try:
-            response = await operation.handler(principal, Request(scope, receive))
+            if method in _WITH_BODY and not operation.takes_stream:
+                # Starlette's own reader has no bound. This is its place for a body that has been read.
+                request._body = await read_body(receive, bytes_max=self._body_bytes_max)  # noqa: SLF001
+            response = await operation.handler(principal, request)
+        except BodyTooLargeError:
+            await answer_reply(send, three_key(413))
+            return
+        except ClientGoneError:
+            return
         except StoreUnavailableError as error:
             self._log.warning("api.store_unavailable", operation=operation.name, error=str(error))
             await answer_reply(send, three_key(503), headers=RETRY_LATER)

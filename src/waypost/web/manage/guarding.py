@@ -13,7 +13,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from waypost.contract.decoding import decode
 from waypost.contract.errors import RefusedError
@@ -21,6 +20,7 @@ from waypost.observe import get_logger
 from waypost.ports import IdFactory
 from waypost.store.engine import StoreUnavailableError
 from waypost.web.auth import SCOPES
+from waypost.web.exchange import BodyTooLargeError, ClientGoneError, read_body
 from waypost.web.manage.context import Caller, ManageContext
 from waypost.web.manage.editing import Editor
 from waypost.web.manage.problems import Fault, Problem, ProblemKind, not_found
@@ -68,7 +68,7 @@ class Gate:
         except StoreUnavailableError as error:
             _logger.warning("manage.store_unavailable", operation=operation, error=str(error))
             return answer_problem(_unavailable(), ids=self._context.ids)
-        except ClientDisconnect:
+        except ClientGoneError:
             return Response(status_code=499)  # nobody reads it
         except Exception:
             # The request's outermost edge: a defect is logged once, with its trace, and told without detail.
@@ -107,16 +107,12 @@ class Gate:
     async def _read_body(self, request: Request) -> None:
         """Read and decode the body, bounded, with the one JSON parser that the contract's API uses too."""
         bytes_max = self._context.settings.limits.other_body_bytes_max
-        parts: list[bytes] = []
-        size = 0
-        async for part in request.stream():
-            size += len(part)
-            if size > bytes_max:
-                raise Problem(
-                    ProblemKind.TOO_LARGE, f"A body has at most {bytes_max} bytes.", hint="Ask for less at a time."
-                )
-            parts.append(part)
-        body = b"".join(parts)
+        try:
+            body = await read_body(request.receive, bytes_max=bytes_max)
+        except BodyTooLargeError as error:
+            raise Problem(
+                ProblemKind.TOO_LARGE, f"A body has at most {bytes_max} bytes.", hint="Ask for less at a time."
+            ) from error
         request._body = body  # noqa: SLF001 - Starlette's place for a body that has been read
         if not body:
             return
