@@ -4,13 +4,13 @@ May this message be sent? Asked when it is accepted, and asked again when the in
 The order of the questions is the contract's (section 2.4, steps 6 to 10): source, consent, window, media, template.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from waypost.domain.consent import NO_CONSENT, Consent, may_be_messaged
 from waypost.domain.conversation import is_window_open
 from waypost.domain.errors import FailureReason
 from waypost.domain.message import MessageKind, RecipientType
+from waypost.domain.value import value
 
 
 class SourcePolicy(StrEnum):
@@ -22,7 +22,7 @@ class SourcePolicy(StrEnum):
     """Whatever is missing or unknown means the default source."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PolicyFacts:
     """
     What must be known to judge one message; all of it read in the transaction that acts on the verdict.

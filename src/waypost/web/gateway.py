@@ -1,8 +1,10 @@
 """The one ASGI application of the gateway: which part answers which path."""
 
+import contextlib
+
 from waypost.contract.replies import three_key
 from waypost.observe import get_logger
-from waypost.web.exchange import AsgiApp, Receive, Scope, Send, answer_reply
+from waypost.web.exchange import AsgiApp, Receive, Scope, Send, answer, answer_reply
 from waypost.web.operations import PATHS as OPERATIONS_PATHS
 
 WEBHOOK_PREFIX = "/webhooks/cloud_api/"
@@ -36,21 +38,14 @@ class GatewayApp:
         if app is None:
             await answer_reply(send, three_key(404))
             return
-        started = False
-
-        async def noting_start(message: dict[str, object]) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
-            await app(scope, receive, noting_start)  # type: ignore[arg-type]
+            await app(scope, receive, send)
         except Exception:
             # The last resort: a defect is logged once, with its trace, and the caller gets no detail.
             self._log.exception("web.defect", path_part=scope["path"].split("/")[1:3], method=scope["method"])
-            if started:
-                raise
-            await answer_reply(send, three_key(500))
+            # Where an answer had begun already the server refuses another, and closes the connection.
+            with contextlib.suppress(RuntimeError):
+                await answer(send, 500, b'{"error":"Internal Server Error","message":"Internal error","status":500}')
 
     def _part_of(self, path: str) -> AsgiApp | None:
         if path.startswith(("/api/", "//api/")):
