@@ -88,9 +88,11 @@ class Holdings:
         """
         self.in_flight.discard(unit)
         lane.in_flight -= 1
+        lane.loaded -= 1
         if unit.is_slow:
             self._slow -= 1
             lane.slow -= 1
+        unit.is_ended = True
         if is_delivered:
             unit.state = UnitState.DELIVERED
             lane.failures = 0
@@ -121,8 +123,7 @@ class Holdings:
                 if self.units.get(row_id) is unit:
                     del self.units[row_id]
                     is_held = True
-            lane = self.lanes.get(unit.endpoint_id)
-            if is_held and lane is not None:
+            if is_held and not unit.is_ended and (lane := self.lanes.get(unit.endpoint_id)) is not None:
                 lane.loaded -= 1
 
     def sweep(self, *, started_before: float) -> None:

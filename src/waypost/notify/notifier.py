@@ -214,8 +214,8 @@ class Notifier:
         )
 
     def _may_release(self, endpoint_id: str, now_us: int) -> bool:
-        lane = self._holdings.lanes.get(endpoint_id)
-        if lane is None or not lane.is_recovering or lane.held_until_us > now_us:
+        lane = self._holdings.lane(endpoint_id)
+        if not lane.is_recovering or lane.held_until_us > now_us:
             return False
         if len(self._early) >= EARLY_RELEASES_MAX:
             self._early = {one: due_at_us for one, due_at_us in self._early.items() if due_at_us > now_us}

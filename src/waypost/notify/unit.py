@@ -32,6 +32,7 @@ class Unit:
         "created_at_us",
         "endpoint_id",
         "entries",
+        "is_ended",
         "is_slow",
         "kind",
         "next",
@@ -57,6 +58,7 @@ class Unit:
         self.next: Unit | None = None
         self.state = UnitState.LOADED
         self.started = 0.0
+        self.is_ended = False
         self.is_slow = False
 
     def body(self) -> bytes:
