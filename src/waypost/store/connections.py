@@ -19,6 +19,8 @@ from waypost.store.transaction import Cursor, Tx
 BUSY_TIMEOUT_SECONDS: Final = 10.0
 WAL_CHECKPOINT_PAGES: Final = 4_000
 CACHE_KIBIBYTES: Final = 65_536
+READER_CACHE_KIBIBYTES: Final = 8_192
+"""Each connection has a cache of its own, and a count of a long backlog fills it: memory must not follow the backlog."""
 
 
 class ConnectionLost(Exception):  # noqa: N818 - it is an event, and callers read it as one
@@ -150,6 +152,7 @@ class SqliteConnector:
     def open_reader(self) -> Connection:
         raw = self._guarded_open()
         raw.execute("PRAGMA query_only = ON")
+        raw.execute(f"PRAGMA cache_size = -{READER_CACHE_KIBIBYTES}")
         return _SqliteConnection(raw)
 
     def _guarded_open(self) -> sqlite3.Connection:

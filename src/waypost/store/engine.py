@@ -264,6 +264,7 @@ class Database:
         self.connector = connector
         self._observer = observer or _NoObserver()
         self._writers: dict[Lane, _Writer] = {}
+        self._each_writer: tuple[_Writer, ...] = ()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
         self._reading = threading.local()
         self._open_readers: list[Connection] = []
@@ -279,14 +280,15 @@ class Database:
             self._writers = dict.fromkeys(Lane, writer)
         else:
             self._writers = {lane: _Writer(lane, self.connector, self._observer) for lane in Lane}
-        for started in set(self._writers.values()):
+        self._each_writer = tuple(set(self._writers.values()))
+        for started in self._each_writer:
             started.start(self._loop)
 
     async def stop(self) -> None:
         """Commit what waits, then close. May be called before start, and twice."""
-        for writer in set(self._writers.values()):
+        for writer in self._each_writer:
             await asyncio.to_thread(writer.stop)
-        self._writers = {}
+        self._writers, self._each_writer = {}, ()
         self._readers.shutdown(wait=True)
         for connection in self._open_readers:
             connection.close()
@@ -310,7 +312,7 @@ class Database:
 
     def waiting_items(self) -> int:
         """Return how many writes wait for their transaction now, those of the running commits left out."""
-        return sum(writer.waiting() for writer in set(self._writers.values()))
+        return sum([writer.waiting() for writer in self._each_writer])
 
     async def write(self, operation: Callable[[Tx], Result], *, lane: Lane = Lane.MANAGE) -> Result:
         """Run one operation in a transaction of the lane; durable when this returns. For what is not hot."""
