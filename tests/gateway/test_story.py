@@ -94,3 +94,21 @@ async def test_every_spelling_of_the_send_path_is_served_without_redirect(house)
     assert 405 == status
     status, answer = await house.call("GET", "/api/v2/message/00000000-0000-7000-8000-000000000000")
     assert (404, "Resource not found") == (status, answer["message"])
+
+
+async def test_a_reaction_and_a_quote_name_our_message_and_arrive_with_the_providers_id(house):
+    await house.writes_first(PHONE)
+    [first] = await house.send(house.entry(PHONE))
+    await house.becomes("read", first)
+    wamid = (await house.ledger())[-1]["wamid"]
+
+    reaction = [{"message_id": first, "emoji": "👍"}]
+    [reacted] = await house.send(house.entry(PHONE, message_type="reaction", type_reaction=reaction))
+    [quoting] = await house.send(house.entry(PHONE, "as I said", context={"message_id": first}))
+    await house.becomes("read", quoting)
+    await house.is_told(reacted, "sent")
+
+    found = await house.sandbox("GET", f"/sandbox/phones/{PHONE}/messages?direction=received")
+    messages = [message["message"] for message in found["messages"]]
+    assert [{"message_id": wamid, "emoji": "👍"}] == [m["reaction"] for m in messages if m["type"] == "reaction"]
+    assert [{"message_id": wamid}] == [m["context"] for m in messages if "context" in m]

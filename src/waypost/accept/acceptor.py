@@ -27,6 +27,7 @@ from waypost.store.acceptance import (
 from waypost.store.content import encode_content
 from waypost.store.directory import Account, Directory, Source
 from waypost.store.engine import Database, Lane, Step
+from waypost.store.media import ASSET_KEY, URL_KEY
 from waypost.store.transaction import Row, Tx
 
 IDEMPOTENCY_SECONDS: Final = 72 * 3600
@@ -241,8 +242,8 @@ def _load_named(tx: Tx, requests: Sequence[_Request]) -> tuple[dict[tuple[str, s
         attachment = entry.draft.attachment
         if attachment is not None and attachment.media_id is not None:
             media.add((request.account.id, attachment.media_id))
-        if entry.draft.context_message_id is not None:
-            quoted.add((request.account.id, entry.draft.context_message_id))
+        if entry.draft.refers_to is not None:
+            quoted.add((request.account.id, entry.draft.refers_to))
     return (
         load_assets(tx, sorted(media)) if media else {},
         find_contexts(tx, sorted(quoted)) if quoted else set(),
@@ -261,7 +262,7 @@ def _judge_all(
     for index, (entry, known) in enumerate(zip(request.entries, facts, strict=True)):
         draft = entry.draft
         attachment = draft.attachment
-        context_id = draft.context_message_id
+        context_id = draft.refers_to
         reason: FailureReason | None
         if context_id is not None and (account.id, context_id) not in contexts:
             reason = FailureReason.INVALID_CONTEXT
@@ -309,7 +310,7 @@ def _row(request: _Request, entry: _Entry) -> Row:
         None if draft.ttl_seconds is None else due_at_us + int(draft.ttl_seconds * 1_000_000),
         draft.caller_data,
         encode_content(draft.content),
-        draft.context_message_id,
+        draft.refers_to,
         media_key(draft),
         1 if draft.track_links else 0,
         1 if (account.at_most_once if draft.at_most_once is None else draft.at_most_once) else 0,
@@ -322,6 +323,6 @@ def media_key(draft: MessageDraft) -> str | None:
     if attachment is None:
         return None
     if attachment.media_id is not None:
-        return f"asset:{attachment.media_id}"
+        return ASSET_KEY + attachment.media_id
     assert attachment.url is not None
-    return f"url:{hashlib.sha256(attachment.url.encode()).hexdigest()}"
+    return URL_KEY + hashlib.sha256(attachment.url.encode()).hexdigest()

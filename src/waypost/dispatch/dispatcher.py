@@ -7,7 +7,6 @@ still allowed when it has committed. Memory holds only what is under way, never 
 
 import asyncio
 import random
-import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -17,24 +16,15 @@ from waypost.dispatch.outcome import decide
 from waypost.dispatch.plan import plan_places
 from waypost.dispatch.round import Claim, MediaKey, Round, RoundResult, Settlement
 from waypost.dispatch.round_step import RoundStep
+from waypost.dispatch.sender import AttemptObserver, Sender
 from waypost.dispatch.takeover import take_over
-from waypost.domain.errors import FailureReason, SendFailure, SendFailureKind, ThrottleScope
-from waypost.domain.message import MediaKind, MessageKind, MessageState, RecipientType
+from waypost.domain.errors import FailureReason, SendFailure, ThrottleScope
+from waypost.domain.message import MessageState
 from waypost.domain.retry import pair_silence_seconds, source_silence_seconds
 from waypost.domain.throttle import Pace
-from waypost.domain.token import make_token
 from waypost.observe import get_logger
-from waypost.ports import (
-    Accepted,
-    Clock,
-    IdFactory,
-    OutboundRequest,
-    Provider,
-    ProviderSource,
-    ShardLeases,
-)
+from waypost.ports import Accepted, Clock, IdFactory, Provider, ShardLeases
 from waypost.store.claiming import Candidate, LaneKey, find_sources_with_work
-from waypost.store.content import decode_content
 from waypost.store.directory import Directory, Source
 from waypost.store.engine import Database, Lane, Step, StoreUnavailableError
 
@@ -49,10 +39,9 @@ class MediaPreparer(Protocol):
         """Begin; a second call for the same file while one is under way does nothing."""
 
 
-class DispatchObserver(Protocol):
+class DispatchObserver(AttemptObserver, Protocol):
     """Told of rounds and ends; for metrics."""
 
-    def ended(self, *, outcome: str, seconds: float) -> None: ...
     def round_done(
         self, *, starts: int, settled: int, in_flight: int, refused: Mapping[FailureReason, int]
     ) -> None: ...
@@ -94,13 +83,12 @@ class Dispatcher:
     ) -> None:
         self._database = database
         self._directory = directory
-        self._provider = provider
+        self._sender = Sender(provider, observer, token_key=token_key)
         self._leases = leases
         self._media = media
         self._clock = clock
         self._ids = ids
         self._node = node
-        self._token_key = token_key
         self._limits = limits
         self._observer = observer
         self._on_told = on_told
@@ -283,7 +271,7 @@ class Dispatcher:
         for claim in result.claims:
             source = snapshot.sources[claim.candidate.source_id]
             self._lanes.sources[source.id].start(claim.candidate.recipient, now)
-            task = asyncio.create_task(self._send(source, claim))
+            task = asyncio.create_task(self._attempt(source, claim))
             self._in_flight.add(task)
             task.add_done_callback(self._in_flight.discard)
         # First the emptied ones: the same round may have parked a message in such a lane after it was found empty.
@@ -318,42 +306,10 @@ class Dispatcher:
         if source is not None:
             self._media.prepare(source, candidate)
 
-    async def _send(self, source: Source, claim: Claim) -> None:
-        started = time.perf_counter()
-        end: Accepted | SendFailure
-        try:
-            end = await self._provider.send(_provider_source(source), self._request(claim))
-        except Exception as error:  # noqa: BLE001 - a defect must not lose track of an attempt that may have arrived
-            self._log.exception("dispatch.defect", message_id=claim.candidate.id)
-            end = SendFailure(
-                kind=SendFailureKind.IN_DOUBT,
-                reason=FailureReason.TECHNICAL_ERROR,
-                detail=f"defect: {type(error).__name__}",
-            )
-        self._observer.ended(
-            outcome="accepted" if isinstance(end, Accepted) else end.kind.value,
-            seconds=time.perf_counter() - started,
-        )
+    async def _attempt(self, source: Source, claim: Claim) -> None:
+        end = await self._sender.send(source, claim)
         self._finished.append(self._settlement(claim, end))
         self._wake.set()
-
-    def _request(self, claim: Claim) -> OutboundRequest:
-        candidate = claim.candidate
-        return OutboundRequest(
-            recipient=candidate.recipient,
-            recipient_type=RecipientType.GROUP if candidate.is_group else RecipientType.INDIVIDUAL,
-            content=decode_content(MessageKind(candidate.kind), candidate.content),
-            token=make_token(
-                self._token_key,
-                account_id=candidate.account_id,
-                message_id=candidate.id,
-                number=claim.number,
-            ),
-            context_provider_id=claim.context_wamid,
-            provider_media_id=claim.media.provider_media_id if claim.media else None,
-            media_kind=MediaKind(claim.media.kind) if claim.media else None,
-            filename=claim.media.filename if claim.media else None,
-        )
 
     def _settlement(self, claim: Claim, end: Accepted | SendFailure) -> Settlement:
         candidate = claim.candidate
@@ -405,12 +361,3 @@ class Dispatcher:
         times = lane.throttled_pairs[recipient] = lane.throttled_pairs.get(recipient, 0) + 1
         seconds = pair_silence_seconds(times, retry_after_seconds=failure.retry_after_seconds, random=chance)
         lane.silence_pair(recipient, now + seconds, now)
-
-
-def _provider_source(source: Source) -> ProviderSource:
-    return ProviderSource(
-        source_id=source.id,
-        provider=source.provider,
-        phone_number_id=source.phone_number_id,
-        access_token=source.access_token,
-    )

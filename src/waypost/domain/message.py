@@ -176,6 +176,11 @@ class MessageDraft:
         return self.source_given is not None and not (self.source_given == "" or self.source_given.isspace())
 
     @property
+    def refers_to(self) -> str | None:
+        """The message this one quotes or reacts to, by our id or the provider's."""
+        return self.content.message_id if isinstance(self.content, Reaction) else self.context_message_id
+
+    @property
     def attachment(self) -> Attachment | None:
         """The file this message carries, if any."""
         if isinstance(self.content, Media | Template):
