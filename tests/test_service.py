@@ -226,7 +226,7 @@ async def test_the_watchdog_reports_a_blocked_loop_once():
 
     with structlog.testing.capture_logs() as lines:
         async with asyncio.TaskGroup() as group:
-            group.create_task(run_services([watchdog], stop=stop))
+            group.create_task(watchdog.run(stop))
             loop.call_later(0.02, block)
             loop.call_later(0.2, block)
             loop.call_later(0.4, stop.set)

@@ -203,34 +203,32 @@ async def _is_done_before(
     return task.done()
 
 
+async def rest(stopping: asyncio.Event, seconds: float) -> None:
+    """Wait this long between two turns of a loop, or until it is asked to stop."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+
+
 class LoopWatchdog:
     """
-    A service that notices when something blocks the event loop: it sleeps briefly and measures how late it wakes.
+    Notices when something blocks the event loop: it sleeps briefly and measures how late it wakes.
 
     Logs `loop.stalled` with the lateness, at most once per 10 s, when it exceeds `stall_seconds`.
     """
-
-    name = "watchdog"
 
     def __init__(self, *, stall_seconds: float = 1.0, interval_seconds: float = 0.25) -> None:
         self._stall_seconds = stall_seconds
         self._interval_seconds = interval_seconds
 
-    async def start(self) -> None:
-        """Nothing to open."""
-
     async def run(self, stop: asyncio.Event) -> None:
+        """Watch until stopped."""
         loop = asyncio.get_running_loop()
         quiet_until = 0.0
         while not stop.is_set():
             due = loop.time() + self._interval_seconds
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(due):
-                    await stop.wait()
+            await rest(stop, self._interval_seconds)
             late_seconds = loop.time() - due
             if late_seconds > self._stall_seconds and due > quiet_until:
                 quiet_until = due + _WATCH_QUIET_SECONDS
                 _logger.warning("loop.stalled", late_seconds=round(late_seconds, 3))
-
-    async def stop(self) -> None:
-        """Nothing to close."""

@@ -25,7 +25,7 @@ from waypost.media.collector import Collector
 from waypost.media.supplier import Supplier
 from waypost.notify.notifier import Notifier
 from waypost.receive.heartbeat import IngressHeartbeat
-from waypost.service import Service
+from waypost.service import LoopWatchdog, Service
 from waypost.settings import Role
 from waypost.store.directory import shard_of
 from waypost.web.auth import Authenticator
@@ -205,6 +205,7 @@ class Gateway:
     def _services(self) -> list[Service]:
         foundation, settings, roles = self.foundation, self.foundation.settings, self.roles
         services: list[Service] = [
+            Part(name="watchdog", running=LoopWatchdog().run),
             Part(name="store", closing=foundation.database.stop),
             Part(name="directory", running=foundation.directory.run),
             Part(name="clients", closing=self.clients.close),
@@ -213,7 +214,8 @@ class Gateway:
             services.append(self._ownership())
         if settings.operations_port is not None:
             services.append(self._operations_server(settings.operations_port))
-        services += [self.server, KeyUseRecorder(foundation.database, self.authenticator)]
+        key_use = KeyUseRecorder(foundation.database, self.authenticator)
+        services += [self.server, Part(name="key-use", running=key_use.run)]
         if "receive" in roles:
             services += [self._heartbeat(), self.collector]
         if "maintenance" in roles:

@@ -16,6 +16,7 @@ from waypost.domain.status import Announced
 from waypost.observe import get_logger
 from waypost.outbox import failed_news, tell
 from waypost.ports import Clock, IdFactory
+from waypost.service import rest
 from waypost.store.directory import Directory, Snapshot
 from waypost.store.engine import Database, StoreUnavailableError
 from waypost.store.expiry import (
@@ -78,10 +79,7 @@ class Expirer:
                 self._log.warning("expiry.store_unavailable", error=str(error))
             if is_full:
                 continue
-            try:
-                await asyncio.wait_for(stopping.wait(), TURN_SECONDS)
-            except TimeoutError:
-                continue
+            await rest(stopping, TURN_SECONDS)
 
     async def turn(self) -> Ended:
         """End at most a batch of each kind. A second call at once ends what is left. Raises StoreUnavailableError."""

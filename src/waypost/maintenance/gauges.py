@@ -16,6 +16,7 @@ from waypost.domain.message import PENDING_STATES, MessageState
 from waypost.observe import get_logger
 from waypost.observe.metrics import Metrics
 from waypost.ports import Clock, ShardLeases
+from waypost.service import rest
 from waypost.settings import LimitSettings
 from waypost.store.directory import Account, Directory
 from waypost.store.engine import Database, StoreUnavailableError
@@ -91,10 +92,7 @@ class Gauges:
             except StoreUnavailableError as error:
                 self._log.warning("gauges.store_unavailable", error=str(error))
             seconds = time.perf_counter() - started
-            try:
-                await asyncio.wait_for(stopping.wait(), max(TURN_SECONDS, seconds * COST_SHARE))
-            except TimeoutError:
-                continue
+            await rest(stopping, max(TURN_SECONDS, seconds * COST_SHARE))
 
     async def turn(self) -> None:
         """Measure once. Raises StoreUnavailableError, and then nothing has changed."""

@@ -14,6 +14,7 @@ from typing import Final
 
 from waypost.observe import get_logger
 from waypost.ports import Clock
+from waypost.service import rest
 from waypost.store.directory import SHARDS
 from waypost.store.engine import Database, Lane, StoreUnavailableError
 from waypost.store.leases import beat_node, give_back_leases, next_epoch, renew_leases, take_leases
@@ -107,10 +108,7 @@ class LeasedOwnership:
                 await self.turn()
             except StoreUnavailableError as error:
                 self._log.warning("leases.store_unavailable", error=str(error))
-            try:
-                await asyncio.wait_for(stopping.wait(), self._renew_seconds)
-            except TimeoutError:
-                continue
+            await rest(stopping, self._renew_seconds)
 
     async def turn(self) -> None:
         """

@@ -5,6 +5,7 @@ from typing import Final
 
 from waypost.observe import get_logger
 from waypost.ports import Clock
+from waypost.service import rest
 from waypost.store.engine import Database, StoreUnavailableError
 from waypost.store.installation import raise_policy_clock
 
@@ -25,10 +26,7 @@ class PolicyClockKeeper:
         """Mark until stopped."""
         while not stopping.is_set():
             await self.mark()
-            try:
-                await asyncio.wait_for(stopping.wait(), MARK_SECONDS)
-            except TimeoutError:
-                continue
+            await rest(stopping, MARK_SECONDS)
         await self.mark()
 
     async def mark(self) -> None:

@@ -15,6 +15,7 @@ from waypost.domain.ids import first_id_at
 from waypost.maintenance.media_retention import MediaSweep
 from waypost.observe import get_logger
 from waypost.ports import BlobStore, Clock, IdFactory
+from waypost.service import rest
 from waypost.settings import RetentionSettings
 from waypost.store import retention as store
 from waypost.store.engine import Database, StoreUnavailableError
@@ -103,10 +104,7 @@ class Retention:
                 await self.sweep()
             except (StoreUnavailableError, OSError) as error:
                 self._log.warning("retention.interrupted", error=str(error))
-            try:
-                await asyncio.wait_for(stopping.wait(), self._settings.sweep_seconds)
-            except TimeoutError:
-                continue
+            await rest(stopping, self._settings.sweep_seconds)
 
     async def sweep(self) -> dict[str, int]:
         """

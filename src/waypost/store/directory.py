@@ -17,6 +17,7 @@ import orjson
 
 from waypost.domain.policy import SourcePolicy
 from waypost.domain.throttle import Pace
+from waypost.service import rest
 from waypost.store.engine import Database, StoreUnavailableError
 from waypost.store.sealing import Sealer
 from waypost.store.statements import Sql
@@ -177,10 +178,7 @@ class Directory:
             # While the database is away the writers report it, and readers go on with what is known.
             with contextlib.suppress(StoreUnavailableError):
                 await self.refresh()
-            try:
-                await asyncio.wait_for(stopping.wait(), self._poll_seconds)
-            except TimeoutError:
-                continue
+            await rest(stopping, self._poll_seconds)
 
     def _load_if_newer(self, tx: Tx, known: int) -> Snapshot | None:
         row = tx.one(_VERSION)

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
+from waypost.service import rest
 from waypost.store.accounts import record_key_use
 from waypost.store.engine import Database, StoreUnavailableError
 from waypost.web.auth import Authenticator
@@ -12,23 +13,16 @@ RECORD_SECONDS: Final = 60.0
 
 
 class KeyUseRecorder:
-    """A service that writes ``last_used_at`` of the keys used, at most once a minute for each."""
-
-    name = "key_use"
+    """Writes ``last_used_at`` of the keys used, at most once a minute for each."""
 
     def __init__(self, database: Database, authenticator: Authenticator) -> None:
         self._database = database
         self._authenticator = authenticator
 
-    async def start(self) -> None:
-        """Nothing to open."""
-
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stopping: asyncio.Event) -> None:
         """Record once a minute, and what is left at the end."""
-        while not stop.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(RECORD_SECONDS):
-                    await stop.wait()
+        while not stopping.is_set():
+            await rest(stopping, RECORD_SECONDS)
             await self.record()
 
     async def record(self) -> None:
@@ -37,6 +31,3 @@ class KeyUseRecorder:
         if used:
             with suppress(StoreUnavailableError):
                 await self._database.write(lambda tx: record_key_use(tx, used))
-
-    async def stop(self) -> None:
-        """Nothing to close."""
