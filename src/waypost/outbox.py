@@ -12,7 +12,6 @@ from typing import Final
 import orjson
 
 from waypost.contract.events import StatusNotice, WebhookKind, render_incoming, render_status
-from waypost.contract.times import TimestampForm
 from waypost.domain.errors import FailureReason
 from waypost.domain.inbound import InboundKind, InboundMessage
 from waypost.domain.status import Status
@@ -131,18 +130,16 @@ def _render(item: News, endpoint: Endpoint) -> str | None:
     """Return the entry's JSON, or None if it is not told at all or the endpoint's settings leave it out."""
     match item:
         case StatusNews():
-            form = _timestamps(endpoint, WebhookKind.EVENT)
+            form = WebhookKind.EVENT.timestamps(endpoint.timestamps)
             return render_status(item.notice, timestamps=form).decode()
         case IncomingNews():
             kind = item.message.kind
             if not kind.is_told or (kind is InboundKind.STICKER and not endpoint.stickers):
                 return None
-            return render_incoming(item.message, timestamps=_timestamps(endpoint, WebhookKind.INCOMING)).decode()
+            return render_incoming(
+                item.message, timestamps=WebhookKind.INCOMING.timestamps(endpoint.timestamps)
+            ).decode()
         case Notice():
             return orjson.dumps(
                 {"type": item.type, "subject_id": item.subject_id, "occurred_at_us": item.occurred_at_us, **item.data}
             ).decode()
-
-
-def _timestamps(endpoint: Endpoint, kind: WebhookKind) -> TimestampForm:
-    return TimestampForm(endpoint.timestamps) if endpoint.timestamps else kind.default_timestamps

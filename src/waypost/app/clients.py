@@ -1,19 +1,16 @@
 """Outgoing HTTP: one client for the provider's fixed hosts, one behind the guard for customers' URLs."""
 
 from dataclasses import dataclass
-from ipaddress import ip_network
 
 from waypost.app.foundation import Foundation
 from waypost.media.fetcher import Fetcher
+from waypost.notify.notifier import SLOW_SLOTS_FACTOR
 from waypost.outbound.aiohttp_client import AiohttpClient
-from waypost.outbound.guard import OutboundPolicy
+from waypost.outbound.guard import OPERATOR_POLICY, OutboundPolicy
 from waypost.outbound.http import HttpClient, Timeouts
 from waypost.outbound.pyreqwest_client import PyreqwestClient
 from waypost.providers.cloud_api.client import CloudApiClient
 from waypost.settings import Settings
-
-NOTIFY_CONNECTIONS_PER_SLOT = 4
-"""The notifier lets slow deliveries leave their slots: it holds more connections than slots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +37,8 @@ def open_clients(foundation: Foundation) -> Clients:
     customers = AiohttpClient(
         policy=policy,
         timeouts=_timeouts(notify.timeout_seconds, connect_seconds=notify.connect_timeout_seconds),
-        connections_max=notify.concurrency_max * NOTIFY_CONNECTIONS_PER_SLOT,
+        # Slow deliveries leave the shared slots for a wider pool, and keep their connections.
+        connections_max=notify.concurrency_max * (1 + SLOW_SLOTS_FACTOR),
     )
     upstream = _upstream_client(settings)
     base_urls = {"meta": settings.graph_url, "sandbox": settings.sandbox_url or settings.graph_url}
@@ -70,8 +68,7 @@ def _upstream_client(settings: Settings) -> HttpClient:
     if dispatch.http_client == "pyreqwest":
         return PyreqwestClient(timeouts=timeouts, connections_max=connections_max)
     # The provider's hosts are the operator's choice, wherever they are.
-    anywhere = OutboundPolicy(allow_http=True, allowed_networks=(ip_network("0.0.0.0/0"), ip_network("::/0")))
-    return AiohttpClient(policy=anywhere, timeouts=timeouts, connections_max=connections_max)
+    return AiohttpClient(policy=OPERATOR_POLICY, timeouts=timeouts, connections_max=connections_max)
 
 
 def _timeouts(total_seconds: float, *, connect_seconds: float) -> Timeouts:

@@ -11,6 +11,7 @@ import ipaddress
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 from waypost.app.demo_account import DemoAccount, provide_account
 from waypost.app.demo_story import print_story, write_demo_file, write_picture
@@ -21,7 +22,7 @@ from waypost.sandbox import Inspector, InspectorSettings, Sandbox, SandboxSettin
 from waypost.service import Service
 from waypost.settings import Role, Settings
 
-ALL_ROLES: frozenset[Role] = frozenset({"accept", "dispatch", "receive", "notify", "maintenance"})
+ALL_ROLES: frozenset[Role] = frozenset(get_args(Role))
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 

@@ -9,7 +9,7 @@ from waypost.app.foundation import Foundation
 from waypost.app.private_files import write_private
 from waypost.store.accounts import MintedKey, create_account, create_key, hash_key, key_id_of, mint_key
 from waypost.store.endpoints import NewEndpoint, change_endpoint, create_endpoint, new_webhook_secret
-from waypost.store.sources import NewSource, create_source
+from waypost.store.sources import NewSource, create_source, new_verify_token
 from waypost.store.transaction import Tx
 from waypost.web.auth import ACCOUNT_SCOPES
 
@@ -72,7 +72,7 @@ def _invent(foundation: Foundation) -> DemoAccount:
         waba_id=_digits(15),
         access_token=f"EAA{secrets.token_hex(24)}",
         app_secret=secrets.token_hex(16),
-        verify_token=secrets.token_urlsafe(24),
+        verify_token=new_verify_token(),
         endpoint_id=new_id(),
         webhook_secret=new_webhook_secret(),
     )

@@ -168,7 +168,7 @@ async def _check_source(provider: CloudApiClient, settings: Settings, source: So
     else:
         yield _good(f"{name}, credentials", f"accepted; verified name {facts.verified_name or 'not told'}")
     url = f"{settings.base_url}/webhooks/cloud_api/{source.id}"
-    if source.app_secret is None and getattr(settings, "app_secret", None) is None:
+    if source.app_secret is None and settings.app_secret is None:
         yield _bad(
             f"{name}, webhooks",
             "no app secret is known, so every webhook is refused",

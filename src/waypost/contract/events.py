@@ -35,6 +35,10 @@ class WebhookKind(StrEnum):
         """The form of times while a webhook does not choose."""
         return TimestampForm.UNIX if self is WebhookKind.INCOMING else TimestampForm.DATE
 
+    def timestamps(self, chosen: str | None) -> TimestampForm:
+        """Return the form of times for a webhook's setting ``timestamps``, None while it does not choose."""
+        return TimestampForm(chosen) if chosen else self.default_timestamps
+
 
 @value
 class StatusNotice:

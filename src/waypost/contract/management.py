@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, cast
 from waypost.contract.checks import optional_text, required_choice, required_id, required_text
 from waypost.contract.decoding import JsonObject, decode_object
 from waypost.contract.errors import ContractRefusal, RefusedError, is_invalid
-from waypost.domain.address import AddressFault, digits_of, normalise_recipient
+from waypost.domain.address import normalise_business_number
 from waypost.domain.value import value
 
 NAME_CHARACTERS_MAX: Final = 255
@@ -16,7 +16,7 @@ NAME_CHARACTERS_MAX: Final = 255
 _PROVIDER_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """Provider ids become parts of URLs, so nothing that means something there may stand in them."""
 
-_SECRET: Final = re.compile(r"[!-~]{1,4096}")
+CREDENTIAL: Final = re.compile(r"[!-~]{1,4096}")
 """Tokens become header values: visible ASCII and nothing else."""
 
 
@@ -67,7 +67,7 @@ def parse_source_change(body: bytes) -> SourceMembers | ContractRefusal:
 
 def _members(given: dict[str, str], request: JsonObject) -> SourceMembers:
     app_secret = optional_text(request, "app_secret")
-    if app_secret is not None and not _SECRET.fullmatch(app_secret):
+    if app_secret is not None and not CREDENTIAL.fullmatch(app_secret):
         raise RefusedError(is_invalid("app_secret"))
     is_default: Any = request.get("default")
     if is_default is not None and type(is_default) is not bool:
@@ -88,10 +88,8 @@ def _name(request: JsonObject, member: str) -> str:
 
 
 def _phone_number(request: JsonObject, member: str) -> str:
-    """Return the digits of a business number, which people copy with spaces, brackets and dashes."""
-    written = required_id(request, member)
-    digits = normalise_recipient(digits_of(written))
-    if isinstance(digits, AddressFault) or not set(written) <= set("0123456789+-(). "):
+    digits = normalise_business_number(required_id(request, member))
+    if digits is None:
         raise RefusedError(is_invalid(member))
     return digits
 
@@ -105,7 +103,7 @@ def _provider_id(request: JsonObject, member: str) -> str:
 
 def _secret(request: JsonObject, member: str) -> str:
     text = required_text(request, member)
-    if not _SECRET.fullmatch(text):
+    if not CREDENTIAL.fullmatch(text):
         raise RefusedError(is_invalid(member))
     return text
 

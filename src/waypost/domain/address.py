@@ -11,6 +11,8 @@ RECIPIENT_DIGITS_MIN: Final = 10
 RECIPIENT_DIGITS_MAX: Final = 15
 """E.164 allows 15 digits; the lower bound is the contract's (section 2.2)."""
 
+_WRITTEN: Final = frozenset("0123456789+-(). ")
+
 
 class AddressFault(Enum):
     """Why a text is no recipient; listed in the order in which they are found."""
@@ -35,6 +37,12 @@ def normalise_recipient(text: str) -> str | AddressFault:
     if len(digits) > RECIPIENT_DIGITS_MAX:
         return AddressFault.TOO_LONG
     return digits
+
+
+def normalise_business_number(written: str) -> str | None:
+    """Return the digits of a number as people copy it, with spaces, brackets, dots and dashes; None if it is none."""
+    digits = normalise_recipient(digits_of(written))
+    return None if isinstance(digits, AddressFault) or not set(written) <= _WRITTEN else digits
 
 
 def digits_of(display_number: str) -> str:

@@ -7,6 +7,7 @@ at the provider is unique among all living sources, since it alone says whose an
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from secrets import token_urlsafe
 from typing import Final
 
 from waypost.domain.throttle import Pace
@@ -79,6 +80,7 @@ class NewSecrets:
 
 
 NO_NEW_SECRETS: Final = NewSecrets()
+VERIFY_TOKEN_BYTES: Final = 24
 
 _COLUMNS: Final = (
     "id, account_id, name, phone_number, phone_number_id, waba_id, provider, is_default, has_groups, rate_per_second, "
@@ -128,6 +130,11 @@ _PROMOTE: Final = Sql(
     "UPDATE sources SET is_default = 1 WHERE account_id = :account_id AND id = (SELECT id FROM sources "
     "WHERE account_id = :account_id AND deleted_at_us IS NULL ORDER BY created_at_us, id LIMIT 1)"
 )
+
+
+def new_verify_token() -> str:
+    """Return a random token for the handshake of a source's webhook, to be entered at the provider."""
+    return token_urlsafe(VERIFY_TOKEN_BYTES)
 
 
 def create_source(tx: Tx, sealer: Sealer, new: NewSource, *, now_us: int) -> SourceRecord | None:

@@ -1,7 +1,6 @@
 """The source API (contract, section 5). Secrets go in and never come out."""
 
 import dataclasses
-import secrets
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -32,6 +31,7 @@ from waypost.store.sources import (
     delete_source,
     find_source,
     list_sources,
+    new_verify_token,
     resume_source,
 )
 from waypost.store.transaction import Tx
@@ -147,7 +147,7 @@ class SourceEndpoints:
             provider=self._default_provider,
             access_token=members.access_token or "",
             app_secret=members.app_secret,
-            verify_token=secrets.token_urlsafe(24),
+            verify_token=new_verify_token(),
             is_default=bool(members.is_default),
         )
 

@@ -1,9 +1,7 @@
 """Cancelling a message: taken back, and told to subscribers, in one transaction."""
 
-from waypost.contract.events import StatusNotice
 from waypost.domain.errors import FailureReason
-from waypost.domain.status import Status
-from waypost.outbox import StatusNews, tell
+from waypost.outbox import failed_news, tell
 from waypost.store.cancellation import cancel_messages
 from waypost.store.directory import Snapshot
 from waypost.store.inspection import find_message
@@ -32,18 +30,15 @@ def cancel_message(tx: Tx, editor: Editor, account_id: str, message_id: str, *, 
             hint="Only messages that are scheduled, waiting or queued can be cancelled.",
         )
     news = [
-        StatusNews(
+        failed_news(
             account_id=account_id,
             source_id=one.source_id,
-            notice=StatusNotice(
-                message_id=one.id,
-                recipient=one.recipient,
-                status=Status.FAILED,
-                occurred_at_us=now_us,
-                reason=FailureReason.CANCELLED,
-                source=one.source_given or "",
-                caller_data=one.caller_data,
-            ),
+            message_id=one.id,
+            recipient=one.recipient,
+            source_given=one.source_given,
+            caller_data=one.caller_data,
+            reason=FailureReason.CANCELLED,
+            occurred_at_us=now_us,
         )
         for one in cancelled
     ]

@@ -5,7 +5,6 @@ Used by the manage API and by the command line alike: both ask here, so both kee
 open transaction first and return what is to be shown; they raise ``Problem``.
 """
 
-import secrets
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -33,6 +32,7 @@ from waypost.store.sources import (
     change_source,
     create_source,
     delete_source,
+    new_verify_token,
     pause_source,
     resume_source,
 )
@@ -49,7 +49,6 @@ from waypost.web.manage.requests import (
 )
 from waypost.web.manage.views import KeyView, NewKeyView, as_microseconds
 
-VERIFY_TOKEN_BYTES: Final = 24
 _SWITCHES: Final = frozenset(AccountSwitches.__dataclass_fields__)
 _NULLABLE_SWITCHES: Final = frozenset({"requests_per_second_max", "queued_messages_max"})
 
@@ -166,7 +165,7 @@ def add_source(
 ) -> tuple[SourceRecord, str]:
     """Add a sending number; return it, and the verify token to enter at the provider."""
     source_id = editor.ids.new()
-    verify_token = _opened(request.verify_token) or secrets.token_urlsafe(VERIFY_TOKEN_BYTES)
+    verify_token = _opened(request.verify_token) or new_verify_token()
     access_token = _opened(request.access_token)
     assert access_token is not None
     new = NewSource(

@@ -13,7 +13,6 @@ from typing import Any, Final
 import orjson
 
 from waypost.contract.events import StatusNotice, WebhookKind, render_incoming, render_status
-from waypost.contract.times import TimestampForm
 from waypost.domain.inbound import InboundKind, InboundMessage
 from waypost.domain.status import Status
 from waypost.outbound.guard import OutboundPolicy, UrlRefused, check_custom_headers, parse_target
@@ -214,7 +213,7 @@ def _test_entry(record: EndpointRecord, *, subject_id: str, now_us: int) -> tupl
             occurred_at_us=now_us,
             caller_data=TEST_CALLER_DATA,
         )
-        form = _timestamps(record, WebhookKind.EVENT)
+        form = WebhookKind.EVENT.timestamps(record.timestamps)
         return WebhookKind.EVENT.value, render_status(notice, timestamps=form).decode()
     if WebhookKind.INCOMING in record.kinds:
         message = InboundMessage(
@@ -227,14 +226,10 @@ def _test_entry(record: EndpointRecord, *, subject_id: str, now_us: int) -> tupl
             kind=InboundKind.TEXT,
             payload={"body": "This is a test from Waypost."},
         )
-        form = _timestamps(record, WebhookKind.INCOMING)
+        form = WebhookKind.INCOMING.timestamps(record.timestamps)
         return WebhookKind.INCOMING.value, render_incoming(message, timestamps=form).decode()
     notice_entry = {"type": "webhook.test", "subject_id": subject_id, "occurred_at_us": now_us}
     return "notice", orjson.dumps(notice_entry).decode()
-
-
-def _timestamps(record: EndpointRecord, kind: WebhookKind) -> TimestampForm:
-    return TimestampForm(record.timestamps) if record.timestamps else kind.default_timestamps
 
 
 def _noted(tx: Tx, editor: Editor, record: EndpointRecord | None, action: str) -> EndpointRecord:

@@ -4,31 +4,27 @@ What may be asked of the manage API, and of the command line: closed models, so 
 A member left out of a change stays as it is; one that is given as null is unset, where its type allows null.
 """
 
-import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
-from waypost.domain.address import AddressFault, digits_of, normalise_recipient
+from waypost.contract.management import CREDENTIAL
+from waypost.domain.address import normalise_business_number
 from waypost.domain.consent import DEFAULT_STOP_WORDS
 from waypost.domain.policy import SourcePolicy
 from waypost.store.endpoints import BATCH_ENTRIES_MAX
 from waypost.web.auth import Scope
 
-_SECRET: Final = re.compile(r"[!-~]{1,4096}")
-"""Tokens become header values: visible ASCII and nothing else."""
-_PHONE_CHARACTERS: Final = frozenset("0123456789+-(). ")
-
 
 def _check_phone_number(written: str) -> str:
-    digits = normalise_recipient(digits_of(written))
-    if isinstance(digits, AddressFault) or not set(written) <= _PHONE_CHARACTERS:
+    digits = normalise_business_number(written)
+    if digits is None:
         raise ValueError("must be country code and number, 10 to 15 digits")
     return digits
 
 
 def _check_secret(secret: SecretStr) -> SecretStr:
-    if not _SECRET.fullmatch(secret.get_secret_value()):
+    if not CREDENTIAL.fullmatch(secret.get_secret_value()):
         raise ValueError("must be 1 to 4096 visible ASCII characters")
     return secret
 
