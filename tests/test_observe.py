@@ -14,7 +14,7 @@ import pytest
 import structlog
 
 from tools import metrics_docs
-from waypost.observe import Metrics, configure_logging, get_logger, mask_number
+from waypost.observe import Metrics, configure_logging, get_logger, keep_pseudonyms, mask_number
 from waypost.observe.logs import LogSink
 from waypost.observe.metrics import list_metrics
 from waypost.observe.redaction import MASK, SECRET_FIELDS, Redactor
@@ -29,7 +29,8 @@ def lines(tmp_path: Path) -> Iterator[Callable[[], list[dict[str, object]]]]:
     level_before = root.level
     handlers_before = list(root.handlers)
     with (tmp_path / "log").open("w") as stream:
-        configure_logging(log_format="json", level="debug", pseudonym_key=b"k", stream=stream)
+        configure_logging(log_format="json", level="debug", stream=stream)
+        keep_pseudonyms(b"k")
         yield lambda: [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     structlog.reset_defaults()
     root.handlers[:] = handlers_before

@@ -8,8 +8,9 @@ from importlib.metadata import version
 
 from waypost.app.observers import CommitMetrics
 from waypost.blobs import ObjectBlobStore, open_blob_store
+from waypost.domain.mac import hmac_sha256_hex
 from waypost.master_key import read_master_key
-from waypost.observe import Metrics
+from waypost.observe import Metrics, keep_pseudonyms
 from waypost.ports import Clock, IdFactory, SystemClock, UuidFactory
 from waypost.settings import Settings
 from waypost.store.connections import SqliteConnector, connector_for
@@ -61,6 +62,8 @@ async def open_foundation(settings: Settings) -> Foundation:
     except BaseException:
         await database.stop()
         raise
+    # Pseudonyms of numbers in logs are the same on all nodes and over restarts, and nobody without the key makes them.
+    keep_pseudonyms(hmac_sha256_hex(token_key, b"log pseudonyms").encode())
     return Foundation(
         settings=settings,
         node=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}",

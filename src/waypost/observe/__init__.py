@@ -1,6 +1,6 @@
 """What Waypost tells its operators: logs without personal data, and metrics."""
 
-from waypost.observe.logs import Logger, configure_logging, get_logger, mask_number
+from waypost.observe.logs import Logger, configure_logging, get_logger, keep_pseudonyms, mask_number
 from waypost.observe.metrics import Metrics
 
-__all__ = ["Logger", "Metrics", "configure_logging", "get_logger", "mask_number"]
+__all__ = ["Logger", "Metrics", "configure_logging", "get_logger", "keep_pseudonyms", "mask_number"]

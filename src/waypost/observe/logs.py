@@ -59,7 +59,7 @@ class _Pseudonyms:
     The redactor of this process.
 
     Logging is process-wide by nature (so is structlog's own configuration), which is why this one value is not passed
-    around. Until `configure_logging` gives it the installation's key it has a random one.
+    around. Until `keep_pseudonyms` gives it the installation's key it has a random one.
     """
 
     def __init__(self) -> None:
@@ -78,6 +78,11 @@ def mask_number(number: str) -> str:
     return _pseudonyms.redactor.mask_number(number)
 
 
+def keep_pseudonyms(key: bytes) -> None:
+    """Make pseudonyms with this key from now on, up to 64 bytes, so that all processes of an installation agree."""
+    _pseudonyms.redactor = Redactor(key)
+
+
 def get_logger(component: str | None = None) -> Logger:
     """
     Return a logger; with a component (`accept`, `dispatch`, `receive`, `notify`, ...) every line carries its name.
@@ -93,7 +98,6 @@ def configure_logging(
     *,
     log_format: LogFormat = "auto",
     level: str = "info",
-    pseudonym_key: bytes | None = None,
     stream: TextIO | None = None,
 ) -> LogSink:
     """
@@ -102,12 +106,9 @@ def configure_logging(
     Args:
         log_format: `auto` is `console` when the stream is a terminal and `json` otherwise.
         level: least level written: `debug`, `info`, `warning` or `error`. Libraries are heard from `warning` on.
-        pseudonym_key: key of the numbers' pseudonyms, up to 64 bytes; None keeps a random one for this process.
         stream: where to write; default standard error, which leaves standard output to commands.
     """
     stream = sys.stderr if stream is None else stream
-    if pseudonym_key is not None:
-        _pseudonyms.redactor = Redactor(pseudonym_key)
     is_console = log_format == "console" or (log_format == "auto" and stream.isatty())
     sink = LogSink(stream.fileno())
     level_number = logging.getLevelNamesMapping()[level.upper()]
