@@ -6,6 +6,8 @@ from typing import Final
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
+from waypost.store.tables import METADATA
+
 _LOCATION: Final = Path(__file__).parent / "migrations"
 
 SCHEMA_VERSION: Final = "0001"
@@ -43,22 +45,43 @@ def migrate(database_url: str) -> bool:
         raise SchemaTooNewError(
             f"the database is at schema {version}, this Waypost knows up to {SCHEMA_VERSION}: install a newer Waypost"
         )
-    # Imported late: it takes a good part of a second, and a database is rarely out of date.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option("script_location", str(_LOCATION))
     engine = _engine(database_url)
-    config.attributes["connection"] = engine
     try:
         with engine.connect() as lock:
             if engine.dialect.name == "postgresql":
                 lock.execute(text("SELECT pg_advisory_lock(7238911)"))
-            command.upgrade(config, "head")
+            _upgrade(engine, current_version(database_url))
     finally:
         engine.dispose()
     return True
+
+
+def _upgrade(engine: Engine, version: str | None) -> None:
+    if version is None:
+        _create(engine)
+    elif version != SCHEMA_VERSION:
+        # Imported late: it takes a good part of a second, and a database is rarely out of date.
+        from alembic import command  # noqa: PLC0415
+        from alembic.config import Config  # noqa: PLC0415
+
+        config = Config()
+        config.set_main_option("script_location", str(_LOCATION))
+        config.attributes["connection"] = engine
+        command.upgrade(config, "head")
+
+
+def _create(engine: Engine) -> None:
+    """
+    Make the schema of today at once; a test holds it equal to all migrations one after the other.
+
+    The version is written last: a start that dies before finds what is there and goes on.
+    """
+    with engine.begin() as connection:
+        METADATA.create_all(connection)
+        connection.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) PRIMARY KEY)"))
+        connection.execute(
+            text("INSERT INTO alembic_version (version_num) VALUES (:version)"), {"version": SCHEMA_VERSION}
+        )
 
 
 def _engine(database_url: str) -> Engine:
