@@ -63,6 +63,12 @@ def test_order_and_repetition_of_facts_do_not_change_the_state(data, told, gatew
     )
 
 
+def test_of_failures_at_once_a_code_of_zero_is_not_taken_for_none():
+    coded, bare = fact(Status.FAILED, provider_code=0), fact(Status.FAILED)
+
+    assert gather([coded, bare]) == gather([bare, coded])
+
+
 @given(fact_lists)
 def test_a_fact_known_already_changes_nothing(told):
     gathered = gather(told)

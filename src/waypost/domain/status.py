@@ -89,12 +89,12 @@ class StatusFacts:
 
     def _with_failure(self, fact: StatusFact) -> "StatusFacts":
         reason = fact.reason or FailureReason.PLATFORM_ERROR
-        told = (fact.occurred_at_us, fact.provider_code or 0, reason, fact.detail or "")
-        if self.failed_at_us is not None and told >= (
+        told = _rank(fact.occurred_at_us, fact.provider_code, reason, fact.detail)
+        if self.failed_at_us is not None and told >= _rank(
             self.failed_at_us,
-            self.failure_code or 0,
+            self.failure_code,
             self.failure or FailureReason.PLATFORM_ERROR,
-            self.failure_detail or "",
+            self.failure_detail,
         ):
             return self
         return replace(
@@ -104,6 +104,13 @@ class StatusFacts:
             failure_code=fact.provider_code,
             failure_detail=fact.detail,
         )
+
+
+def _rank(
+    at_us: int, provider_code: int | None, reason: FailureReason, detail: str | None
+) -> tuple[int, int, FailureReason, bool, str]:
+    """Return the order among failures; what is not said comes before all that can be said, code 0 and no text too."""
+    return at_us, -1 if provider_code is None else provider_code, reason, detail is not None, detail or ""
 
 
 _TIMES: Final = {
