@@ -126,6 +126,7 @@ def test_every_fault_has_its_line_and_no_line_repeats_a_secret(monkeypatch: pyte
     [
         ({"leases": {"lease_seconds": 90}}, "WAYPOST_LEASES: renew_seconds"),
         ({"dispatch": {"request_timeout_seconds": 60}}, "request_timeout_seconds must be less"),
+        ({"media": {"provider_days": 1}}, "WAYPOST_MEDIA: provider_renew_days must be less"),
         ({"base_url": "http://gateway.test"}, "base_url must be https"),
         ({"base_url": "http://192.0.2.1"}, "base_url must be https"),
         ({"port": 9090, "operations_port": 9090}, "operations_port must differ"),

@@ -203,11 +203,20 @@ class MediaSettings(_Group):
     rate_bytes_per_second_min: Size = Field(10 * _KB, description="Slower downloads are given up, in bytes per second.")
     redirects_max: Annotated[int, Field(ge=0, le=10)] = Field(3, description="Most redirects followed.")
     account_fetches_max: Count = Field(4, description="Most fetches of one account at a time.")
-    cache_seconds: Annotated[float, Field(ge=0, le=_DAY_SECONDS)] = Field(
+    # The provider caches a link for ten minutes too (Sep 2026), so nothing older is served without asking.
+    cache_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
         600.0, description="A fetched URL is used again for this long without asking its server, in seconds."
     )
     provider_days: Days = Field(30.0, description="Life of a media id at the provider, in days.")
-    provider_renew_days: Days = Field(1.0, description="A media id this close to its end is made anew, in days.")
+    provider_renew_days: Annotated[float, Field(ge=1, le=3650)] = Field(
+        1.0, description="A media id this close to its end is made anew, in days."
+    )
+
+    @check_together(mode="after")
+    def _leave_time_to_serve(self) -> Self:
+        if self.provider_renew_days >= self.provider_days:
+            raise ValueError("provider_renew_days must be less than provider_days")
+        return self
 
 
 class LimitSettings(_Group):
