@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from waypost.cli.exits import CommandFailure, ExitCode
+from waypost.cli.options import DEMO_DATA_DIR
 
 DEMO_FILE: Final = "demo.json"
 TIMEOUT_SECONDS: Final = 30.0
@@ -114,7 +115,7 @@ def refuse_failure(answer: Any) -> None:
 def read_demo_file(data_dir: Path | None) -> dict[str, str]:
     """Return what the demo says of itself; nothing where there is no demo."""
     named = data_dir or (Path(os.environ["WAYPOST_DATA_DIR"]) if os.environ.get("WAYPOST_DATA_DIR") else None)
-    for directory in [named] if named is not None else [Path("var/demo"), Path("var")]:
+    for directory in [named] if named is not None else [DEMO_DATA_DIR, Path("var")]:
         try:
             found = json.loads((directory / DEMO_FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from waypost.cli.exits import CommandFailure, ExitCode
+from waypost.cli.options import DEMO_DATA_DIR
 from waypost.cli.printing import print_note
 from waypost.master_key import read_master_key
 from waypost.ports import SystemClock, UuidFactory
@@ -28,7 +29,6 @@ from waypost.web.manage.editing import Editor
 
 Result = TypeVar("Result")
 
-DEMO_DATA_DIR: Final = Path("var/demo")
 _CONFLICT_TRIES: Final = 5
 
 

@@ -1,9 +1,11 @@
 """Options that many commands share, spelled and explained once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+
+DEMO_DATA_DIR: Final = Path("var/demo")
 
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Data directory of the gateway (WAYPOST_DATA_DIR).", metavar="PATH")

@@ -8,7 +8,7 @@ import typer
 
 from waypost.cli.doctor import doctor
 from waypost.cli.exits import CommandFailure, ExitCode
-from waypost.cli.options import DatabaseUrl, DataDir
+from waypost.cli.options import DEMO_DATA_DIR, DatabaseUrl, DataDir
 from waypost.cli.printing import print_line
 
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on (WAYPOST_HOST).")]
@@ -30,7 +30,7 @@ def demo(*, host: Host = None, port: Port = None, data_dir: DataDir = None) -> N
     from waypost.settings import Settings  # noqa: PLC0415
 
     settings = Settings.load(
-        defaults={"data_dir": Path("var/demo"), "default_provider": "sandbox"},
+        defaults={"data_dir": DEMO_DATA_DIR, "default_provider": "sandbox"},
         host=host,
         port=port,
         data_dir=data_dir,
