@@ -131,10 +131,22 @@ async def test_unknown_paths_and_methods_have_problems_of_their_own(api: Api) ->
     assert "GET" in method.headers["Allow"]
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "cursor=" + "x" * 200])
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "cursor=" + "x" * 601])
 async def test_pages_are_bounded(api: Api, query: str) -> None:
     assert (await api.get(f"/keys?{query}")).status == 422
+    assert (await api.get(f"/messages?{query}")).status == 422
     assert (await api.get("/keys?limit=200")).status == 200
+
+
+@pytest.mark.parametrize("path", ["keys", "messages", "inbound-messages", "sources", "webhooks", "audit"])
+async def test_any_cursor_within_the_bound_is_taken(api: Api, path: str) -> None:
+    assert (await api.get(f"/{path}?cursor=" + "x" * 600)).status == 200
+
+
+async def test_the_export_of_consents_goes_on_behind_the_longest_recipient(api: Api) -> None:
+    cursor = "US." + "1" * 509
+
+    assert (await api.post("/consents/export", json={"cursor": cursor})).status == 200
 
 
 async def test_an_id_with_a_nul_is_not_found(api: Api) -> None:

@@ -36,6 +36,8 @@ from waypost.domain.message import Content, MessageDraft, MessageKind, Priority,
 from waypost.domain.policy import SourcePolicy
 
 ENTRIES_MAX: Final = 1000
+GROUP_ID_CHARACTERS_MAX: Final = 512
+"""As long as any id of the provider's that we take; an index holds it, and a longer one would not fit there."""
 IDEMPOTENCY_KEY_CHARACTERS_MAX: Final = 255
 SCHEDULE_DAYS_MAX: Final = 30
 TTL_DAYS_MAX: Final = 36_500.0
@@ -196,6 +198,8 @@ def _parse_recipient(entry: JsonObject, recipient_type: RecipientType) -> str:
     group_id = as_text(value)
     if type(group_id) is not str:
         raise RefusedError(RECIPIENT_NOT_NUMERIC)
+    if len(group_id) > GROUP_ID_CHARACTERS_MAX:
+        raise RefusedError(too_many_characters("recipient_whatsapp", GROUP_ID_CHARACTERS_MAX))
     return group_id
 
 

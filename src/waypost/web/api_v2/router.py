@@ -131,7 +131,8 @@ class ApiV2:
             head, _, last = path.rpartition("/")
             methods = self._prefixed.get(head + "/")
             scope["path_params"] = {"id": last}
-        if methods is None:
+        # No id holds a NUL, and PostgreSQL could not even look for one.
+        if methods is None or "\x00" in path:
             await answer_reply(send, three_key(404))
             return
         method = "GET" if scope["method"] == "HEAD" else scope["method"]

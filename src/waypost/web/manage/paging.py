@@ -7,10 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 PAGE_ROWS_MAX: Final = 200
 PAGE_ROWS: Final = 50
+CURSOR_CHARACTERS_MAX: Final = 600
+"""The longest of ours names an inbound file: its time, and the provider's id of at most 512 characters."""
 
 Item = TypeVar("Item")
 
-Cursor = Annotated[str | None, Query(max_length=128, description="`next_cursor` of the page before.")]
+Cursor = Annotated[str | None, Query(max_length=CURSOR_CHARACTERS_MAX, description="`next_cursor` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=PAGE_ROWS_MAX, description="Most items of a page.")]
 
 

@@ -14,6 +14,7 @@ from waypost.domain.consent import DEFAULT_STOP_WORDS
 from waypost.domain.policy import SourcePolicy
 from waypost.store.endpoints import BATCH_ENTRIES_MAX
 from waypost.web.auth import Scope
+from waypost.web.manage.paging import CURSOR_CHARACTERS_MAX
 
 
 def _check_phone_number(written: str) -> str:
@@ -180,7 +181,7 @@ class ConsentCheck(Request):
 class ConsentExport(Request):
     """Which page of all consents; the cursor is a number, and so it is in the body too."""
 
-    cursor: str | None = Field(default=None, max_length=64)
+    cursor: str | None = Field(default=None, max_length=CURSOR_CHARACTERS_MAX)
     limit: int = Field(default=200, ge=1, le=200)
 
 
@@ -188,7 +189,7 @@ class ConsentHistory(Request):
     """Whose history to read."""
 
     recipient: PhoneNumber
-    cursor: str | None = Field(default=None, max_length=64)
+    cursor: str | None = Field(default=None, max_length=CURSOR_CHARACTERS_MAX)
     limit: int = Field(default=50, ge=1, le=200)
 
 
@@ -220,7 +221,7 @@ class MessageSearch(Request):
     source_id: Annotated[str, StringConstraints(max_length=64)] | None = None
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
-    cursor: str | None = Field(default=None, max_length=64)
+    cursor: str | None = Field(default=None, max_length=CURSOR_CHARACTERS_MAX)
     limit: int = Field(default=50, ge=1, le=200)
 
 
