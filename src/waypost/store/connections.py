@@ -20,7 +20,7 @@ BUSY_TIMEOUT_SECONDS: Final = 10.0
 WAL_CHECKPOINT_PAGES: Final = 4_000
 CACHE_KIBIBYTES: Final = 65_536
 READER_CACHE_KIBIBYTES: Final = 8_192
-"""Each connection has a cache of its own, and a count of a long backlog fills it: memory must not follow the backlog."""
+"""Each connection has a cache of its own, and counting a long backlog fills it: memory must not follow the backlog."""
 
 
 class ConnectionLost(Exception):  # noqa: N818 - it is an event, and callers read it as one
@@ -67,14 +67,14 @@ class Connector(Protocol):
     def open_reader(self) -> Connection: ...
 
 
-class _SqliteConnection:
-    def __init__(self, raw: sqlite3.Connection) -> None:
-        self._raw = raw
-        self._cursor = raw.cursor()
-        self.tx = Tx(Dialect.SQLITE, cast("Cursor", self._cursor))
+class _OpenConnection:
+    """What both kinds do alike: transactions and savepoints, in the SQL that both speak."""
 
-    def begin(self) -> None:
-        self._run("BEGIN IMMEDIATE")
+    def __init__(self, tx: Tx, cursor: Cursor, *, failures: type[Exception]) -> None:
+        """``failures``: the base of the driver's errors."""
+        self.tx = tx
+        self._cursor = cursor
+        self._failures = failures
 
     def commit(self) -> None:
         self._run("COMMIT")
@@ -91,6 +91,22 @@ class _SqliteConnection:
     def rollback_to_savepoint(self) -> None:
         self._run("ROLLBACK TO step")
         self._run("RELEASE step")
+
+    def _run(self, statement: str) -> None:
+        try:
+            self._cursor.execute(statement)
+        except self._failures as error:
+            raise ConnectionLost(str(error)) from error
+
+
+class _SqliteConnection(_OpenConnection):
+    def __init__(self, raw: sqlite3.Connection) -> None:
+        self._raw = raw
+        cursor = cast("Cursor", raw.cursor())
+        super().__init__(Tx(Dialect.SQLITE, cursor), cursor, failures=sqlite3.Error)
+
+    def begin(self) -> None:
+        self._run("BEGIN IMMEDIATE")
 
     def begin_read(self) -> None:
         self._run("BEGIN")
@@ -111,12 +127,6 @@ class _SqliteConnection:
         if isinstance(error, sqlite3.OperationalError) and not _is_statement_fault(error):
             return ConnectionLost(str(error), is_conflict=getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY)
         return None
-
-    def _run(self, statement: str) -> None:
-        try:
-            self._cursor.execute(statement)
-        except sqlite3.Error as error:
-            raise ConnectionLost(str(error)) from error
 
 
 def _is_statement_fault(error: sqlite3.OperationalError) -> bool:
@@ -182,30 +192,14 @@ class SqliteConnector:
         return raw
 
 
-class _PostgresConnection:
+class _PostgresConnection(_OpenConnection):
     def __init__(self, raw: "psycopg.Connection[Any]") -> None:
         self._raw = raw
-        self._cursor = raw.cursor()
-        self.tx = Tx(Dialect.POSTGRESQL, cast("Cursor", self._cursor))
+        cursor = cast("Cursor", raw.cursor())
+        super().__init__(Tx(Dialect.POSTGRESQL, cursor), cursor, failures=psycopg.Error)
 
     def begin(self) -> None:
         self._run("BEGIN")
-
-    def commit(self) -> None:
-        self._run("COMMIT")
-
-    def rollback(self) -> None:
-        self._run("ROLLBACK")
-
-    def savepoint(self) -> None:
-        self._run("SAVEPOINT step")
-
-    def release_savepoint(self) -> None:
-        self._run("RELEASE step")
-
-    def rollback_to_savepoint(self) -> None:
-        self._run("ROLLBACK TO step")
-        self._run("RELEASE step")
 
     def begin_read(self) -> None:
         pass  # each read is one statement of its own in autocommit
@@ -226,12 +220,6 @@ class _PostgresConnection:
         if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
             return ConnectionLost(str(error))
         return None
-
-    def _run(self, statement: str) -> None:
-        try:
-            self._cursor.execute(statement.encode())
-        except psycopg.Error as error:
-            raise ConnectionLost(str(error)) from error
 
 
 class PostgresConnector:
