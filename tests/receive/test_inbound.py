@@ -325,6 +325,13 @@ class TestFiles:
         ]
         assert await gateway.rows("SELECT media_id FROM inbound_messages") == [("77",)]
 
+    async def test_a_file_named_with_a_nul_is_kept_without_it(self, gateway: Gateway):
+        document = {"id": "77", "mime_type": "application/\x00pdf", "filename": "me\x00nu.pdf"}
+        await ingest(gateway, message("wamid.1", "document", document=document))
+
+        assert await gateway.rows("SELECT mime_type, filename FROM media_assets") == [("application/pdf", "menu.pdf")]
+        assert len(await incoming(gateway, "wamid.1")) == 1
+
     async def test_the_same_file_twice_is_one_asset(self, gateway: Gateway):
         await ingest(gateway, message("wamid.1", "image", image=FILE), message("wamid.2", "image", image=FILE))
 

@@ -164,11 +164,16 @@ def _media_rows(arrivals: Iterable[Arrival]) -> list[Row]:
             (
                 source.account_id,
                 media_id,
-                mime_type if isinstance(mime_type, str) else None,
+                _storable(mime_type),
                 message.kind.value,
-                filename if isinstance(filename, str) else None,
+                _storable(filename),
                 source.id,
                 arrival.received_at_us,
             )
         )
     return rows
+
+
+def _storable(said: object) -> str | None:
+    """Return a text of the provider's without NULs, which PostgreSQL cannot store; None if it is no text."""
+    return said.replace("\x00", "") if isinstance(said, str) else None
