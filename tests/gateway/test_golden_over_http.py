@@ -20,6 +20,7 @@ CALLS = {
     "consent_check": ("POST", "/api/v2/consent/"),
     "consent_manage": ("POST", "/api/v2/consent/manage/"),
     "blocklist": ("POST", "/api/v2/consent/blocklist"),
+    "webhook_switch": ("POST", "/api/v2/metainfo/webhook/manage_webhook"),
     "source_create": ("POST", "/api/v2/source/"),
     "source_update": ("PUT", "/api/v2/source/417-220"),
 }

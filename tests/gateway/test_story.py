@@ -112,3 +112,20 @@ async def test_a_reaction_and_a_quote_name_our_message_and_arrive_with_the_provi
     messages = [message["message"] for message in found["messages"]]
     assert [{"message_id": wamid, "emoji": "👍"}] == [m["reaction"] for m in messages if m["type"] == "reaction"]
     assert [{"message_id": wamid}] == [m["context"] for m in messages if "context" in m]
+
+
+async def test_a_webhook_switched_off_by_name_is_told_later_what_happened_meanwhile(house):
+    await house.writes_first(PHONE)
+    path = "/api/v2/metainfo/webhook/manage_webhook"
+    switch = {"type": "event", "webhook_name": "inspector", "status": "disable"}
+    status, answer = await house.call("POST", path, json=switch)
+    assert (200, {"status": "success", "data": {"name": "inspector", "status": "disable"}}) == (status, answer)
+
+    [message_id] = await house.send(house.entry(PHONE))
+    await house.becomes("read", message_id)
+    assert [] == await house.told(message_id)
+
+    await house.call("POST", path, json=switch | {"status": "enable"})
+    await house.is_told(message_id, "sent", "delivered", "read")
+    _, answer = await house.call("POST", path, json=switch | {"webhook_name": "no-such"})
+    assert "webhook_name is invalid" == answer["error"]["message"]

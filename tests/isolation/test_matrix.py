@@ -35,6 +35,7 @@ _BODIES: dict[str, Any] = {
     "consent.check": {"phone_number": RECIPIENT},
     "consent.manage": {"type": "optin", "recipients": [{"recipient": "12025550177", "source": "WEB"}]},
     "consent.blocklist": {"type": "blocklist", "recipients": [{"recipient": "12025550177", "source": "WEB"}]},
+    "webhooks.manage_webhook": {"type": "event", "webhook_name": "inspector", "status": "disable"},
     "accounts.create": {"name": "x"},
 }
 """A body that is valid for each operation that takes one."""

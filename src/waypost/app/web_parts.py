@@ -19,6 +19,7 @@ from waypost.web.api_v2.media import MediaEndpoints
 from waypost.web.api_v2.router import ApiV2, Operation, Operations
 from waypost.web.api_v2.sending import Overload, SendEndpoint
 from waypost.web.api_v2.sources import SourceEndpoints
+from waypost.web.api_v2.webhooks import WebhookSwitchEndpoint
 from waypost.web.auth import Authenticator
 from waypost.web.exchange import AsgiApp, Receive, Scope, Send
 from waypost.web.gateway import GatewayApp
@@ -129,6 +130,9 @@ class WebParts:
                 "GET": Operation("media.get", media.get),
                 "DELETE": Operation("media.delete", media.delete),
             },
+            "/api/v2/metainfo/webhook/manage_webhook": {
+                "POST": Operation("webhooks.manage_webhook", self._webhook_switch(replies).switch)
+            },
             "/api/v2/source": {
                 "GET": Operation("sources.list", sources.list),
                 "POST": Operation("sources.create", sources.create),
@@ -139,6 +143,18 @@ class WebParts:
                 "DELETE": Operation("sources.delete", sources.delete),
             },
         }
+
+    def _webhook_switch(self, replies: FailureReplies) -> WebhookSwitchEndpoint:
+        foundation = self._foundation
+        return WebhookSwitchEndpoint(
+            database=foundation.database,
+            directory=foundation.directory,
+            sealer=foundation.sealer,
+            clock=foundation.clock,
+            ids=foundation.ids,
+            replies=replies,
+            on_enabled=self._wake_notifier,
+        )
 
     def _receiver(self) -> CloudApiReceiver:
         foundation, settings = self._foundation, self._foundation.settings

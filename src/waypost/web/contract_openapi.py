@@ -194,6 +194,27 @@ PATHS: Final[JsonObject] = {
     "/api/v2/consent/blocklist": {
         "post": _consent_change("consent.blocklist", "blocklist/whitelist", "Blocklist successfully added.")
     },
+    "/api/v2/metainfo/webhook/manage_webhook": {
+        "post": _operation(
+            "webhooks.manage_webhook",
+            "Contract: webhooks",
+            "Switch a webhook on or off by its name",
+            body=_json(
+                object_of(
+                    {
+                        "type": {"type": "string", "enum": ["incoming", "event"]},
+                        "webhook_name": text("The name given when it was made."),
+                        "status": {"type": "string", "enum": ["enable", "disable"]},
+                    },
+                    required=("type", "webhook_name", "status"),
+                ),
+                {"type": "event", "webhook_name": "orders", "status": "enable"},
+            ),
+            answer=_answer(
+                "What the webhook is now.", {"status": "success", "data": {"name": "orders", "status": "enable"}}
+            ),
+        )
+    },
     "/api/v2/media/upload/": {
         "post": _operation(
             "media.upload",

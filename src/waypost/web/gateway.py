@@ -40,7 +40,7 @@ class GatewayApp:
             return
         try:
             await app(scope, receive, send)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the outer edge of a request
             # The last resort: a defect is logged once, with its trace, and the caller gets no detail.
             self._log.exception("web.defect", path_part=scope["path"].split("/")[1:3], method=scope["method"])
             # Where an answer had begun already the server refuses another, and closes the connection.
