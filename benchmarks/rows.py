@@ -15,14 +15,20 @@ from waypost.store.acceptance import MESSAGE_COLUMNS
 from waypost.store.connections import Connection
 from waypost.store.content import encode_content
 from waypost.store.notifications import insert_notifications
-from waypost.store.statements import InsertMany
+from waypost.store.statements import InsertMany, Sql
 from waypost.store.tables import MESSAGES
 from waypost.store.transaction import Row
 
-ROWS_AT_ONCE = 50_000
 TEXT = "Your order 4711 has left our warehouse and will be with you tomorrow between nine and twelve o'clock."
 
 _INSERT_QUEUED = InsertMany(MESSAGES, MESSAGE_COLUMNS)
+_COPIED = ", ".join(MESSAGE_COLUMNS[1:])
+_COPY_QUEUED = Sql(
+    # The first digit of an id is 0 until the year 2527. With another one copies stand behind all that is copied, so
+    # that no two messages to one recipient stand together.
+    f"INSERT INTO messages (id, {_COPIED}) "
+    f"SELECT CAST(:digit AS TEXT) || substr(id, 2), {_COPIED} FROM messages WHERE state = 30 AND substr(id, 1, 1) = '0'"
+)
 _INSERT_ACCEPTED = InsertMany(MESSAGES, (*MESSAGE_COLUMNS, "attempt_number", "attempt_started_at_us", "wamid"))
 
 
@@ -47,13 +53,15 @@ def request_body(recipient: str, source_id: str) -> bytes:
 def insert_queued(connection: Connection, tenants: Tenants, count: int) -> None:
     """Queue so many texts, of all tenants in turn; all of them are there at once."""
     connection.begin()
-    rows: list[Row] = []
-    for row in _queued(tenants, count):
-        rows.append(row)
-        if len(rows) == ROWS_AT_ONCE:
-            connection.tx.write_many(_INSERT_QUEUED, rows)
-            rows = []
-    connection.tx.write_many(_INSERT_QUEUED, rows)
+    connection.tx.write_many(_INSERT_QUEUED, list(_queued(tenants, count)))
+    connection.commit()
+
+
+def multiply_queued(connection: Connection, times: int) -> None:
+    """Queue every queued message so many times in all, at most 16; the database copies them by itself."""
+    connection.begin()
+    for copy in range(1, times):
+        connection.tx.run(_COPY_QUEUED, digit=f"{copy:x}")
     connection.commit()
 
 
