@@ -1,5 +1,7 @@
 """Files: uploaded or by URL, given to the provider once, on the phone to the byte."""
 
+import asyncio
+
 import aiohttp
 import pytest
 from aiohttp import web
@@ -118,6 +120,20 @@ async def test_a_url_that_cannot_be_fetched_fails_the_message_late(house):
     await house.is_told(message_id, "failed")
 
     assert "8008 Invalid Media id or bad media" == (await house.webhooks(message_id))[0]["status_remark"]
+
+
+async def test_messages_behind_one_whose_file_cannot_be_had_do_not_wait_for_the_fallback(house):
+    await house.writes_first(PHONE)
+
+    def by_url(place):
+        file = {"attachment_url": f"https://10.0.0.1/{place}", "attachment_type": "image"}
+        return house.entry(PHONE, message_type="media", type_media=[{"attachments": [file]}])
+
+    # One fallback takes a minute.
+    async with asyncio.timeout(40):
+        *files, text = await house.send(*(by_url(place) for place in range(4)), house.entry(PHONE))
+        await house.becomes("failed", *files)
+        await house.becomes("read", text)
 
 
 async def test_an_unknown_or_deleted_file_is_refused_with_8008(house, picture):

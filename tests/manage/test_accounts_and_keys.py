@@ -96,3 +96,11 @@ async def test_every_change_is_in_the_audit_log_of_its_account(api: Api) -> None
     assert {made.json["id"]} == {entry["target"] for entry in entries}
     assert {f"key:{api.keys['a'].split('_')[1]}"} == {entry["actor"] for entry in entries}
     assert [] == (await api.get("/audit", key="b")).json["items"]
+
+
+async def test_a_key_may_end_with_time_itself(api: Api) -> None:
+    end = "9999-12-31T23:59:59-23:59"
+
+    made = await api.post("/keys", json={"name": "shop", "scopes": ["keys:read"], "expires_at": end})
+
+    assert (201, "9999-12-31T23:59:59Z") == (made.status, made.json["expires_at"])

@@ -113,6 +113,7 @@ class Gateway:
             clock=foundation.clock,
             ids=foundation.ids,
             on_ready=lambda source_id: self.dispatcher.wake({source_id}),
+            on_ended=lambda lane: self.dispatcher.release(lane),  # noqa: PLW0108 - the dispatcher is made later
             on_told=self.notifier.wake,
         )
 

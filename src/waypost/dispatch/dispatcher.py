@@ -283,7 +283,7 @@ class Dispatcher:
                 # It was parked behind a request that has ended since the round was planned: nobody else wakes it.
                 self._released.add(lane)
         for candidate in result.ended:
-            self._release((candidate.source_id, candidate.recipient))
+            self.release((candidate.source_id, candidate.recipient))
         self._active -= result.short
         for key, candidate in result.media_needed.items():
             self._prepare_media(key, candidate)
@@ -296,7 +296,8 @@ class Dispatcher:
             starts=len(result.claims), settled=settled, in_flight=len(self._in_flight), refused=result.refused
         )
 
-    def _release(self, lane: LaneKey) -> None:
+    def release(self, lane: LaneKey) -> None:
+        """Let the lane's next message go in the next round: the one it was parked behind has ended. On the loop."""
         self._ended_meanwhile.add(lane)
         if lane in self._crowd:
             self._released.add(lane)
@@ -335,7 +336,7 @@ class Dispatcher:
                 due_at_us += int(decision.wait_seconds * 1_000_000)
             if decision.state is MessageState.QUEUED:
                 self._active.add(candidate.source_id)
-        self._release((candidate.source_id, candidate.recipient))
+        self.release((candidate.source_id, candidate.recipient))
         return Settlement(
             candidate=candidate,
             number=claim.number,

@@ -17,7 +17,7 @@ from waypost.domain.status import Announced
 from waypost.observe import get_logger
 from waypost.outbox import tell
 from waypost.ports import Clock, IdFactory
-from waypost.store.claiming import Candidate, end_messages, load_media_waiting, park_messages, promote_media
+from waypost.store.claiming import Candidate, LaneKey, end_messages, load_media_waiting, park_messages, promote_media
 from waypost.store.content import decode_content
 from waypost.store.directory import Directory, Source
 from waypost.store.engine import Database, Lane, StoreUnavailableError
@@ -53,6 +53,7 @@ class MediaWait:
         clock: Clock,
         ids: IdFactory,
         on_ready: Callable[[str], None],
+        on_ended: Callable[[LaneKey], None],
         on_told: Callable[[], None],
     ) -> None:
         self._database = database
@@ -61,6 +62,7 @@ class MediaWait:
         self._clock = clock
         self._ids = ids
         self._on_ready = on_ready
+        self._on_ended = on_ended
         self._on_told = on_told
         self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._log = get_logger("dispatch")
@@ -93,7 +95,7 @@ class MediaWait:
                 url=attachment.url if attachment else None,
                 kind=attachment.kind if attachment else None,
             )
-            await self._database.write(
+            ended = await self._database.write(
                 lambda tx: self._settle(tx, source.id, candidate.media_key or "", trouble), lane=Lane.DISPATCH
             )
         except StoreUnavailableError as error:
@@ -103,25 +105,29 @@ class MediaWait:
         except Exception:  # noqa: BLE001 - the outer edge of a task; the messages come back by their own time
             self._log.exception("media.defect", source_id=source.id)
             return
+        for lane in ended:
+            self._on_ended(lane)
         self._on_ready(source.id)
         if trouble is not None:
             self._log.info("media.not_ready", source_id=source.id, reason=trouble.reason.value)
             self._on_told()
 
-    def _settle(self, tx: Tx, source_id: str, media_key: str, trouble: MediaTrouble | None) -> None:
+    def _settle(self, tx: Tx, source_id: str, media_key: str, trouble: MediaTrouble | None) -> list[LaneKey]:
+        """Write what became of a file; return the lanes of the messages that end with it."""
         if trouble is None:
             promote_media(tx, source_id=source_id, media_key=media_key)
-            return
+            return []
         now_us = self._clock.now_us()
         waiting = load_media_waiting(tx, source_id=source_id, media_key=media_key)
         if trouble.retry_after_seconds is not None:
             due_at_us = now_us + int(trouble.retry_after_seconds * 1_000_000)
             park_messages(tx, [(due_at_us, "media_retry", candidate.id) for candidate in waiting])
-            return
+            return []
         failed, announced = int(MessageState.FAILED), int(Announced.FAILED)
         end_messages(tx, [(failed, trouble.reason.value, now_us, announced, candidate.id) for candidate in waiting])
         news = [news_of_failure(candidate, trouble.reason, now_us) for candidate in waiting]
         tell(tx, self._directory.now, self._ids, news, now_us=now_us)
+        return [(candidate.source_id, candidate.recipient) for candidate in waiting]
 
 
 def attachment_of(candidate: Candidate) -> Attachment | None:

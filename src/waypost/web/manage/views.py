@@ -15,6 +15,8 @@ from waypost.store.audit import AuditEntry
 from waypost.store.endpoints import EndpointRecord, Timestamps
 from waypost.store.sources import SourceRecord
 
+_SECONDS_MAX = 253_402_300_799
+
 
 def as_time(time_us: int) -> datetime:
     """Return microseconds since the epoch as an aware time."""
@@ -27,8 +29,8 @@ def as_optional_time(time_us: int | None) -> datetime | None:
 
 
 def as_microseconds(time: datetime) -> int:
-    """Return an aware time as microseconds since the epoch."""
-    return int(time.timestamp()) * 1_000_000 + time.microsecond
+    """Return an aware time as microseconds since the epoch; beyond the year 9999 in UTC, that year's last second."""
+    return min(int(time.timestamp()), _SECONDS_MAX) * 1_000_000 + time.microsecond
 
 
 class View(BaseModel):
