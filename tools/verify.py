@@ -15,7 +15,7 @@ from tools.postgres import PostgresMissingError, find_binaries
 
 OUTPUT = ROOT / "var" / "test"
 SECONDS_MAX = 60 * 60
-"""A hang ends here. On two quiet cores all of it is meant to take less than 15 minutes; a shared machine may need more."""
+"""A hang ends here. On two quiet cores it is meant to take less than 15 minutes; a shared machine may need more."""
 PROCESSES = 2
 _EXIT_NO_TESTS = 5  # pytest's code when nothing was selected.
 _STRICT = "src/waypost/domain/*,src/waypost/contract/*"
