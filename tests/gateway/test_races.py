@@ -38,3 +38,25 @@ async def test_a_message_parked_while_the_one_before_it_ends_does_not_wait_for_t
     async with asyncio.timeout(40):
         ids = await house.send(*(house.entry(phone, str(place)) for place in range(8) for phone in phones))
         await house.becomes("read", *ids)
+
+
+async def test_a_source_deleted_while_its_message_is_claimed_does_not_end_the_process(house, monkeypatch):
+    await house.writes_first("12025550143")
+    database = house.demo.gateway.foundation.database
+    run, deleted = database.run, []
+
+    async def run_then_delete(step, item):
+        result = await run(step, item)
+        if step.name == "dispatch" and result.claims and not deleted:
+            deleted.append(await house.call("DELETE", f"/api/v2/source/{house.source_id}"))
+        return result
+
+    monkeypatch.setattr(database, "run", lambda step, item: asyncio.ensure_future(run_then_delete(step, item)))
+    [message_id] = await house.send(house.entry("12025550143"))
+
+    async def is_settled():
+        rows = await database.read(lambda tx: tx.rows(_ATTEMPTS, id=message_id))
+        return [row[1] for row in rows] == ["accepted"]
+
+    await house.eventually(is_settled, seconds=20)
+    assert [200] == [status for status, _ in deleted]

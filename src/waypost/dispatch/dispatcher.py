@@ -181,13 +181,14 @@ class Dispatcher:
         released, self._released = self._released, set()
         self._ended_meanwhile.clear()
         try:
-            result = await self._database.run(self._step, self._build_round(settlements, places, released))
+            round_ = self._build_round(settlements, places, released)
+            result = await self._database.run(self._step, round_)
         except StoreUnavailableError:
             self._finished = settlements + self._finished
             self._released |= released
             self._next_poll = 0.0
             raise
-        self._take_result(result, settled=len(settlements))
+        self._take_result(result, round_)
 
     def _build_round(self, settlements: list[Settlement], places: dict[str, int], released: set[LaneKey]) -> Round:
         now = self._clock.monotonic()
@@ -264,12 +265,13 @@ class Dispatcher:
             self._log.warning("dispatch.attempts_in_doubt", attempts=taken.in_doubt, sources=len(sources))
             self._on_told()
 
-    def _take_result(self, result: RoundResult, *, settled: int) -> None:
+    def _take_result(self, result: RoundResult, round_: Round) -> None:
         now = self._clock.monotonic()
-        snapshot = self._directory.now
         self._next_due_us = result.next_due_us
         for claim in result.claims:
-            source = snapshot.sources[claim.candidate.source_id]
+            # As the round knew it: a source deleted since then may be gone from the directory, but what it was claimed
+            # for has its intent, and is accounted for.
+            source = round_.snapshot.sources[claim.candidate.source_id]
             self._lanes.sources[source.id].start(claim.candidate.recipient, now)
             task = asyncio.create_task(self._attempt(source, claim))
             self._in_flight.add(task)
@@ -293,7 +295,10 @@ class Dispatcher:
         if result.told:
             self._on_told()
         self._observer.round_done(
-            starts=len(result.claims), settled=settled, in_flight=len(self._in_flight), refused=result.refused
+            starts=len(result.claims),
+            settled=len(round_.settlements),
+            in_flight=len(self._in_flight),
+            refused=result.refused,
         )
 
     def release(self, lane: LaneKey) -> None:
