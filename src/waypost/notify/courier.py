@@ -5,7 +5,7 @@ from typing import Final
 
 from waypost.domain.retry import bounded_retry_after
 from waypost.notify.lane import Lane, Signer
-from waypost.notify.outcome import Rule, judge, parse_retry_after
+from waypost.notify.outcome import Outcome, Rule, is_acknowledged, judge, parse_retry_after
 from waypost.notify.turn import Settlement
 from waypost.notify.unit import Unit
 from waypost.observe import get_logger
@@ -59,7 +59,7 @@ class Courier:
                 body_bytes_max=self._answer_bytes_max,
             )
             status = got.status
-            if not 200 <= status <= 299:
+            if not is_acknowledged(status):
                 error, answer, retry_after = f"status {status}", _as_text(got.body), got.headers.get("retry-after")
         except OutboundError as failure:
             status, error = failure.status, failure.kind.value
@@ -67,6 +67,9 @@ class Courier:
             _logger.exception("notify.delivery_broken", endpoint_id=endpoint.id)
             error = "internal error"
         ended_at_us = self._clock.now_us()
+        duration_us = int((time.monotonic() - started) * 1e6)
+        if status is not None and is_acknowledged(status):
+            return Settlement(unit, Outcome.DELIVERED, status, ended_at_us, started_at_us, duration_us)
         retry_after_seconds = parse_retry_after(retry_after, now_us=ended_at_us)
         if retry_after_seconds is not None:
             lane.held_until_us = ended_at_us + int(bounded_retry_after(retry_after_seconds) * 1e6)
@@ -87,13 +90,13 @@ class Courier:
             outcome=verdict.outcome,
             status=status,
             ended_at_us=ended_at_us,
+            started_at_us=started_at_us,
+            duration_us=duration_us,
             failed_tries=failed_tries,
             due_at_us=due_at_us,
             is_gone=verdict.is_gone,
             error=error,
             answer=answer,
-            started_at_us=started_at_us,
-            duration_us=int((time.monotonic() - started) * 1e6),
         )
 
 

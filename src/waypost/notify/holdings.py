@@ -127,7 +127,11 @@ class Holdings:
                 lane.loaded -= 1
 
     def sweep(self, *, started_before: float) -> None:
-        """Move deliveries that run for long to the slow slots, and drop lanes that hold nothing."""
+        """
+        Move deliveries that run for long to the slow slots, and drop lanes that hold nothing.
+
+        The others look up anew where they deliver to: who owns an endpoint may have changed.
+        """
         for unit in self.in_flight:
             if not unit.is_slow and unit.started < started_before and self._slow < self._slow_slots:
                 unit.is_slow = True
@@ -137,6 +141,8 @@ class Holdings:
                 self.unload(lane)
         for endpoint_id in [lane.endpoint_id for lane in self.lanes.values() if lane.is_idle]:
             del self.lanes[endpoint_id]
+        for lane in self.lanes.values():
+            lane.seen = None
 
     def _make_ready(self, lane: Lane, unit: Unit) -> None:
         lane.ready.append(unit)

@@ -6,7 +6,7 @@ from typing import Final
 
 from waypost.notify.signing import SigningKey, sign
 from waypost.notify.unit import Unit, UnitState
-from waypost.store.directory import Endpoint
+from waypost.store.directory import Endpoint, Snapshot
 
 PREFETCH_PER_SLOT: Final = 8
 PREFETCH_MIN: Final = 16
@@ -17,10 +17,12 @@ class Lane:
     One endpoint's loaded units and what is known of its health.
 
     ``ready`` may be delivered now; units behind another of their subject hang on that one. ``held_until_us`` is what
-    the endpoint asked for by Retry-After: no success releases anything before.
+    the endpoint asked for by Retry-After: no success releases anything before. ``endpoint`` is where to deliver, None
+    if not at all, as of the snapshot ``seen``.
     """
 
     __slots__ = (
+        "endpoint",
         "endpoint_id",
         "failures",
         "has_more",
@@ -30,6 +32,7 @@ class Lane:
         "is_recovering",
         "loaded",
         "ready",
+        "seen",
         "signer",
         "slots",
         "slow",
@@ -49,6 +52,8 @@ class Lane:
         self.held_until_us = 0
         self.is_queued = False
         self.signer: Signer | None = None
+        self.endpoint: Endpoint | None = None
+        self.seen: Snapshot | None = None
 
     @property
     def slots_now(self) -> int:

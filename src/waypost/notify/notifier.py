@@ -31,6 +31,8 @@ from waypost.store.transaction import Tx
 SLOW_SECONDS: Final = 1.0
 """A delivery that lasts longer leaves the shared slots for a wider pool, so that hanging endpoints starve nobody."""
 SLOW_SLOTS_FACTOR: Final = 3
+TURN_SECONDS: Final = 0.02
+"""While all slots have work, results are gathered this long before they are written."""
 LOADED_BATCHES_MAX: Final = 4
 EARLY_RELEASES_MAX: Final = 20_000
 DISCOVERY_SHARE: Final = 10
@@ -93,8 +95,11 @@ class Notifier:
         self._is_woken = True
         self._is_stopping = False
         self._has_loaded = False
+        self._is_gathering = False
         self._next_poll = 0.0
         self._discover_after = 0.0
+        self._turn_after = 0.0
+        self._last_asked = ""
         self._next_measure = 0.0
         self._counted = {outcome: metrics.notify_deliveries.labels(outcome.value) for outcome in Outcome}
 
@@ -142,10 +147,18 @@ class Notifier:
 
     async def _wait(self) -> None:
         """Wait for the end of a delivery, a call of ``wake``, or the next poll."""
-        now = time.monotonic()
+        if self._has_loaded and self._holdings.lanes_wanting():
+            return
         until = min(self._next_poll, self._discover_after) if self._is_woken else self._next_poll
-        if not self._ended and not (self._has_loaded and self._holdings.lanes_wanting()):
-            await self._wait_until(max(until, now))
+        if self._ended:
+            # More results are on their way: a transaction costs the same for one as for many.
+            until = min(until, self._turn_after)
+            if self._holdings.in_flight and not self._is_woken and time.monotonic() < until:
+                self._is_gathering = True
+                await self._wait_until(until)
+                self._is_gathering = False
+        else:
+            await self._wait_until(until)
 
     async def _wait_until(self, until: float) -> None:
         self._signal.clear()
@@ -182,9 +195,10 @@ class Notifier:
             _logger.warning("notify.store_unavailable", detail=str(error))
             await self._wait_until(time.monotonic() + self._settings.poll_seconds)
             return
+        done = time.monotonic()
         if is_discovering:
-            done = time.monotonic()
             self._discover_after = done + (done - now) / DISCOVERY_SHARE
+        self._turn_after = done + TURN_SECONDS
         self._has_loaded = bool(result.units)
         self._take_over(turn, result)
         self._start(group)
@@ -205,9 +219,11 @@ class Notifier:
             room=holdings.room_of_unknown,
             rows_max=max(0, self._settings.batch_max * LOADED_BATCHES_MAX - len(holdings.units)),
             busy=holdings.units.keys() - failed,
+            suspects={endpoint_id for endpoint_id in delivered_to if holdings.lane(endpoint_id).is_recovering},
             recovering={endpoint_id for endpoint_id in delivered_to if self._may_release(endpoint_id, now_us)},
+            after=self._last_asked,
             is_early=self._early.__contains__,
-            may_deliver=lambda endpoint_id: self._endpoint(endpoint_id) is not None,
+            may_deliver=self._may_deliver,
             disable_after_us=int(self._settings.disable_after_seconds * 1e6),
             snapshot=self._directory.now,
             ids=self._ids,
@@ -226,9 +242,23 @@ class Notifier:
         endpoint = self._directory.now.endpoints.get(endpoint_id)
         return endpoint if endpoint and endpoint.disabled_reason is None and self._owns(endpoint_id) else None
 
+    def _endpoint_of(self, lane: Lane) -> Endpoint | None:
+        """Return where a lane delivers to; looked up once for each snapshot and sweep."""
+        snapshot = self._directory.now
+        if lane.seen is not snapshot:
+            # In this order: the writer's thread asks too.
+            lane.endpoint = self._endpoint(lane.endpoint_id)
+            lane.seen = snapshot
+        return lane.endpoint
+
+    def _may_deliver(self, endpoint_id: str) -> bool:
+        lane = self._holdings.lanes.get(endpoint_id)
+        return (self._endpoint(endpoint_id) if lane is None else self._endpoint_of(lane)) is not None
+
     def _take_over(self, turn: Turn, result: TurnResult) -> None:
         """Hold what was loaded, and no longer what was settled."""
         holdings = self._holdings
+        self._last_asked = result.last_asked
         holdings.forget([settlement.unit for settlement in turn.settlements])
         for endpoint_id, reason in result.disabled.items():
             self._metrics.notify_endpoints_disabled.labels("gone" if reason == DISABLED_GONE else "failing").inc()
@@ -275,12 +305,17 @@ class Notifier:
         """Deliver a unit, and then whatever may start in its place."""
         while unit is not None:
             await self._deliver_one(unit)
-            self._signal.set()
+            if not self._is_gathering or not self._holdings.in_flight or self._is_hungry(unit.endpoint_id):
+                self._signal.set()
             unit = None if self._is_stopping else self._holdings.start_next(now=time.monotonic())
+
+    def _is_hungry(self, endpoint_id: str) -> bool:
+        lane = self._holdings.lane(endpoint_id)
+        return lane.has_more and lane.room > 0
 
     async def _deliver_one(self, unit: Unit) -> None:
         lane = self._holdings.lane(unit.endpoint_id)
-        endpoint = self._endpoint(unit.endpoint_id)
+        endpoint = self._endpoint_of(lane)
         if endpoint is None:
             self._holdings.end(lane, unit, is_delivered=False)
             self._holdings.forget([unit])

@@ -47,6 +47,11 @@ class Verdict:
 _DELIVERED: Final = Verdict(outcome=Outcome.DELIVERED)
 
 
+def is_acknowledged(status: int | None) -> bool:
+    """Say whether an answer acknowledges: any 2xx, whatever its body (contract, section 8.1)."""
+    return status is not None and 200 <= status <= 299
+
+
 def judge(
     rule: Rule, *, status: int | None, failed_tries: int, retry_after_seconds: float | None, random: float
 ) -> Verdict:
@@ -61,7 +66,7 @@ def judge(
         random: in [0, 1).
 
     """
-    if status is not None and 200 <= status <= 299:
+    if is_acknowledged(status):
         return _DELIVERED
     is_gone = status == GONE_STATUS
     wait = notify_retry_seconds(

@@ -6,17 +6,18 @@ A secret is ``whsec_`` and base64 of the key; the signature is base64 of HMAC-SH
 
 import base64
 import binascii
-import hmac
+import hashlib
 from collections.abc import Sequence
 from typing import Final
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - the public prefix of secrets
+_BLOCK_BYTES: Final = 64
 
 
 class SigningKey:
-    """The key inside a secret, made ready: what HMAC does with the key alone is done once."""
+    """The key inside a secret, made ready: what HMAC (RFC 2104) does with the key alone is done once."""
 
-    __slots__ = ("_ready",)
+    __slots__ = ("_inner", "_outer")
 
     def __init__(self, secret: str) -> None:
         """Raises ValueError, without the secret, if it is not base64."""
@@ -24,16 +25,21 @@ class SigningKey:
             key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
         except binascii.Error:
             raise ValueError("a webhook secret is whsec_ and base64") from None
-        self._ready = hmac.new(key, digestmod="sha256")
+        block = (key if len(key) <= _BLOCK_BYTES else hashlib.sha256(key).digest()).ljust(_BLOCK_BYTES, b"\0")
+        self._inner = hashlib.sha256(bytes([byte ^ 0x36 for byte in block]))
+        self._outer = hashlib.sha256(bytes([byte ^ 0x5C for byte in block]))
 
-    def sign(self, signed: bytes) -> str:
-        """Return the signature of ``id.timestamp.body``, with its version."""
-        hashing = self._ready.copy()
-        hashing.update(signed)
-        return "v1," + base64.b64encode(hashing.digest()).decode()
+    def sign(self, head: bytes, body: bytes) -> str:
+        """Return the signature of ``head`` (``id.timestamp.``) and body, with its version."""
+        inner = self._inner.copy()
+        inner.update(head)
+        inner.update(body)
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return "v1," + binascii.b2a_base64(outer.digest(), newline=False).decode()
 
 
 def sign(keys: Sequence[SigningKey], *, webhook_id: str, timestamp: str, body: bytes) -> str:
     """Return the ``webhook-signature`` header: one signature per key, the current key's first, with a space between."""
-    signed = f"{webhook_id}.{timestamp}.".encode() + body
-    return " ".join([key.sign(signed) for key in keys])
+    head = f"{webhook_id}.{timestamp}.".encode()
+    return " ".join([key.sign(head, body) for key in keys]) if len(keys) > 1 else keys[0].sign(head, body)

@@ -47,13 +47,13 @@ class Settlement(NamedTuple):
     outcome: Outcome
     status: int | None
     ended_at_us: int
+    started_at_us: int
+    duration_us: int
     failed_tries: int = 0
     due_at_us: int = 0
     is_gone: bool = False
     error: str = ""
     answer: str | None = None
-    started_at_us: int = 0
-    duration_us: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,9 @@ class Turn:
 
     ``settlements`` in the order of their ends. ``rooms``: how many notifications each known endpoint has room for, 0
     for none; ``room`` for all other endpoints. ``wanted``: endpoints that are known to have more. ``busy``: what is
-    in memory and stays there. ``recovering``: endpoints whose waiting notifications a success releases. ``is_early``
+    in memory and stays there. ``suspects``: endpoints that may have failed before; ``recovering``: those of them whose
+    waiting notifications a success releases. ``after``: the endpoint that had its turn last, so that all have theirs.
+    ``is_early``
     says that a delivery has had its early release already. ``may_deliver`` answers for an endpoint, from memory: it is
     called on the writer's thread.
     """
@@ -76,7 +78,9 @@ class Turn:
     room: int
     rows_max: int
     busy: Collection[str]
+    suspects: Collection[str]
     recovering: Collection[str]
+    after: str
     is_early: Callable[[str], bool]
     may_deliver: Callable[[str], bool]
     disable_after_us: int
@@ -91,7 +95,7 @@ class TurnResult:
 
     ``with_more`` are the endpoints that have more due than was loaded; ``without_more`` those with nothing more.
     ``released`` maps deliveries to the time they were waiting for; ``recovered`` are endpoints with nothing left that
-    waits. ``disabled`` maps endpoints to the reason.
+    waits. ``disabled`` maps endpoints to the reason. ``last_asked`` is the endpoint to go on after.
     """
 
     units: list[Unit] = field(default_factory=list)
@@ -100,6 +104,7 @@ class TurnResult:
     released: dict[str, int] = field(default_factory=dict)
     recovered: set[str] = field(default_factory=set)
     disabled: dict[str, str] = field(default_factory=dict)
+    last_asked: str = ""
 
 
 def take_turn(tx: Tx, turn: Turn) -> TurnResult:
@@ -179,7 +184,7 @@ def _judge_endpoints(tx: Tx, turn: Turn, result: TurnResult) -> None:
             failing[endpoint_id] = settlement.unit.account_id
             if settlement.is_gone:
                 gone.add(endpoint_id)
-    mark_endpoints(tx, succeeded=succeeded, failed=failing, now_us=turn.now_us)
+    mark_endpoints(tx, succeeded=succeeded.intersection(turn.suspects), failed=failing, now_us=turn.now_us)
     if not failing:
         return
     reasons = dict.fromkeys(
@@ -233,8 +238,9 @@ def _load(tx: Tx, turn: Turn, result: TurnResult) -> None:
     candidates -= result.disabled.keys()
     rows_left = turn.rows_max
     asked: dict[int, list[str]] = {}
-    # Whoever holds least comes first, so that no endpoint waits for ever when there is not room for all.
-    for endpoint_id in sorted(candidates, key=lambda one: (-turn.rooms.get(one, turn.room), one)):
+    # In a circle, so that no endpoint waits for ever when there is not room for all.
+    result.last_asked = turn.after
+    for endpoint_id in sorted(candidates, key=lambda one: (one <= turn.after, one)):
         room = turn.rooms.get(endpoint_id, turn.room)
         if not turn.may_deliver(endpoint_id):
             continue
@@ -246,6 +252,7 @@ def _load(tx: Tx, turn: Turn, result: TurnResult) -> None:
             room = max(room, endpoint.max_batch)
         room = min(room, rows_left)
         rows_left -= room
+        result.last_asked = endpoint_id
         asked.setdefault(room, []).append(endpoint_id)
     for room, endpoint_ids in asked.items():
         units, with_more = load_units(

@@ -2,10 +2,18 @@
 
 from collections.abc import Sequence
 from enum import Enum
+from types import MappingProxyType
+from typing import Final
 
 from waypost.contract.events import WebhookKind, render_body
 from waypost.outbox import NOTICE
 from waypost.store.notifying import DueRow
+
+_END: Final = b"]}"
+# The contract's own bodies, without their entries; a notice is Waypost's own.
+_BEGINNINGS: Final = MappingProxyType(
+    {kind.value: render_body(kind, [b""]).removesuffix(_END) for kind in WebhookKind} | {NOTICE: b'{"notice":['}
+)
 
 
 class UnitState(Enum):
@@ -63,7 +71,4 @@ class Unit:
 
     def body(self) -> bytes:
         """Return the POST's body; the same bytes each time."""
-        entries = [entry.encode() for entry in self.entries]
-        if self.kind == NOTICE:
-            return b'{"notice":[' + b",".join(entries) + b"]}"
-        return render_body(WebhookKind(self.kind), entries)
+        return _BEGINNINGS[self.kind] + ",".join(self.entries).encode() + _END
