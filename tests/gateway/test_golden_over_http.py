@@ -121,3 +121,12 @@ async def test_a_body_over_the_limit_is_413_and_a_wrong_method_405(house):
     assert (405, "Method not supported") == (status, answer["message"])
     status, answer = await house.call("GET", "/api/v2/nothing/here")
     assert (404, "Resource not found") == (status, answer["message"])
+
+
+async def test_a_blank_key_is_no_key(house):
+    await house.writes_first(PHONE)
+
+    first = await house.send(house.entry(PHONE), headers={"Idempotency-Key": " "})
+    second = await house.send(house.entry(PHONE), headers={"Idempotency-Key": ""})
+
+    assert first != second

@@ -81,7 +81,7 @@ class SendEndpoint:
         if status is not None:
             await answer_reply(send, three_key(429 if status == 429 else 503), headers=RETRY_LATER)
             return
-        key = header_of(scope, b"idempotency-key")
+        key = (header_of(scope, b"idempotency-key") or b"").strip() or None
         parsed = self._parse(principal.account, body, key, priority)
         try:
             if isinstance(parsed, ContractRefusal):
