@@ -36,10 +36,11 @@ class Sql:
     """
     One portable statement.
 
-    ``lists`` names the parameters that take lists; ``row_sets`` names, per ``ROWS`` table, its parallel lists.
+    ``lists`` names the parameters that take lists; ``row_sets`` names, per ``ROWS`` table, its parallel lists;
+    ``arrays`` is all of these.
     """
 
-    __slots__ = ("lists", "postgresql", "row_sets", "sqlite")
+    __slots__ = ("arrays", "lists", "postgresql", "row_sets", "sqlite")
 
     def __init__(self, statement: str) -> None:
         statement = " ".join(statement.split())
@@ -47,6 +48,7 @@ class Sql:
         self.row_sets = {
             match[2]: tuple(name for name, _ in _row_columns(match)) for match in _ROWS.finditer(statement)
         }
+        self.arrays = (*self.lists, *(name for names in self.row_sets.values() for name in names))
         self.sqlite = _ROWS.sub(
             _sqlite_rows, _ANY.sub(r"IN (SELECT value FROM json_each(:\1))", _LOCK.sub("", statement))
         )

@@ -5,6 +5,7 @@ from typing import Any, Final, Protocol
 
 import orjson
 
+from waypost.store.arrays import array_literal
 from waypost.store.statements import Dialect, InsertMany, Sql, UpdateMany
 
 Row = tuple[Any, ...]
@@ -64,7 +65,9 @@ class Tx:
             if self.dialect is Dialect.SQLITE:
                 self._cursor.executemany(statement.sqlite, part)
             else:
-                self._cursor.execute(statement.postgresql, [list(column) for column in zip(*part, strict=True)])
+                self._cursor.execute(
+                    statement.postgresql, [array_literal(column) for column in zip(*part, strict=True)]
+                )
             written += self._cursor.rowcount
         return written
 
@@ -77,4 +80,6 @@ class Tx:
                 parameters[table] = orjson.dumps(list(zip(*columns, strict=True))).decode()
             self._cursor.execute(sql.sqlite, parameters)
         else:
+            for name in sql.arrays:
+                parameters[name] = array_literal(parameters[name])
             self._cursor.execute(sql.postgresql, parameters)
