@@ -61,11 +61,11 @@ def test_an_environment_is_made_once_and_again_only_when_a_lock_changes(checkout
     environment.ensure_environment("dev")
     environment.ensure_environment("run")
 
-    assert [call.split()[2] for call in first] == ["venv", "pip", "pip"]
+    assert [call.split()[2] for call in first] == ["venv", "pip", "pip", "compileall"]
     assert "--require-hashes --only-binary :all: -r" in first[1]
     assert "--no-deps --no-build-isolation -e" in first[2]
     assert again == []
-    assert len(changed) == 2
+    assert [call.split()[2] for call in changed] == ["pip", "pip", "compileall"]
     assert sum("dev.lock" in call for call in calls) == 1
 
 
