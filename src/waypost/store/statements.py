@@ -7,12 +7,12 @@ Statements that read the same on SQLite and PostgreSQL.
 * ``ROWS(:a text, :b bigint) AS v`` is a table of parallel lists, with columns named like the parameters;
 * ``FOR UPDATE`` and ``FOR UPDATE SKIP LOCKED`` lock rows on PostgreSQL; on SQLite the one writer is alone.
 
-``InsertMany`` and ``UpdateMany`` write any number of rows with one prepared statement: ``executemany`` on SQLite,
+``InsertMany`` and ``UpdateMany`` write many rows with one statement: ``VALUES`` of a power of two of rows on SQLite,
 arrays through ``unnest`` on PostgreSQL. Each statement is translated once per dialect.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -26,6 +26,8 @@ class Dialect(StrEnum):
     POSTGRESQL = "postgresql"
 
 
+SQLITE_ROWS_MAX: Final = 128
+"""One statement's rows: 64 columns of so many stay far below SQLite's 32,766 parameters."""
 _PARAMETER: Final = re.compile(r"(?<![:\w]):([a-z_]+)")
 _ANY: Final = re.compile(r"= ANY\(:([a-z_]+)\)")
 _ROWS: Final = re.compile(r"ROWS\(([^)]*)\) AS ([a-z_]+)")
@@ -91,6 +93,40 @@ def _array_type(column: "Column[object]") -> str:
             raise TypeError(f"no array type for {other!r}: add it to _array_type")
 
 
+class SqliteRows:
+    """
+    A statement over a table of rows, for SQLite.
+
+    ``executemany`` gives up the interpreter at every row, and under a busy event loop waits for it as often; one
+    statement for many rows gives it up once. Only powers of two of rows are written as text, so that a handful of
+    prepared statements serves every number of rows.
+    """
+
+    __slots__ = ("_after", "_before", "_row", "_texts")
+
+    def __init__(self, before: str, after: str, *, columns: int) -> None:
+        self._before = before
+        self._after = after
+        self._row = f"({', '.join('?' * columns)})"
+        self._texts: dict[int, str] = {}
+
+    def text(self, rows: int) -> str:
+        """Return the statement for so many rows."""
+        found = self._texts.get(rows)
+        if found is None:
+            found = self._texts[rows] = f"{self._before} {', '.join([self._row] * rows)}{self._after}"
+        return found
+
+
+def pieces(rows: int) -> Iterator[tuple[int, int]]:
+    """Cut ``rows`` into spans (start, end) of powers of two, none longer than ``SQLITE_ROWS_MAX``."""
+    start = 0
+    while start < rows:
+        size = min(SQLITE_ROWS_MAX, 1 << (rows - start).bit_length() - 1)
+        yield start, start + size
+        start += size
+
+
 class InsertMany:
     """
     Insert rows, given as tuples in the order of ``columns``.
@@ -104,8 +140,7 @@ class InsertMany:
         names = ", ".join(columns)
         arrays = ", ".join(f"%s::{_array_type(table.c[name])}" for name in columns)
         end = f" ON CONFLICT {on_conflict}" if on_conflict else ""
-        marks = ", ".join("?" * len(columns))
-        self.sqlite = f"INSERT INTO {table.name} ({names}) VALUES ({marks}){end}"  # noqa: S608
+        self.sqlite = SqliteRows(f"INSERT INTO {table.name} ({names}) VALUES", end, columns=len(columns))
         self.postgresql = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}){end}"  # noqa: S608
 
 
@@ -114,7 +149,7 @@ class UpdateMany:
     Update rows found by ``keys``; each row is a tuple of the ``columns`` to set, then the keys.
 
     ``also`` is set besides, in SQL that may name the table's own columns (with the table's name before them). ``only``
-    is a condition on the row as it stands.
+    is a condition on the row as it stands. Of two rows with the same keys, one is written, no matter which.
     """
 
     __slots__ = ("postgresql", "sqlite")
@@ -126,11 +161,16 @@ class UpdateMany:
         arrays = ", ".join(f"%s::{_array_type(table.c[name])}" for name in every)
         others = [also] if also else []
         condition = f" AND {only}" if only else ""
-        set_marks = ", ".join([f"{name} = ?" for name in columns] + others)
-        key_marks = " AND ".join(f"{name} = ?" for name in keys)
+        numbered = {name: f"v.column{place}" for place, name in enumerate(every, start=1)}
+        set_numbered = ", ".join([f"{name} = {numbered[name]}" for name in columns] + others)
+        key_numbered = " AND ".join(f"{table.name}.{name} = {numbered[name]}" for name in keys)
         set_rows = ", ".join([f"{name} = v.{name}" for name in columns] + others)
         key_rows = " AND ".join(f"{table.name}.{name} = v.{name}" for name in keys)
-        self.sqlite = f"UPDATE {table.name} SET {set_marks} WHERE {key_marks}{condition}"  # noqa: S608
+        self.sqlite = SqliteRows(
+            f"UPDATE {table.name} SET {set_numbered} FROM (VALUES",  # noqa: S608
+            f") AS v WHERE {key_numbered}{condition}",
+            columns=len(every),
+        )
         self.postgresql = (
             f"UPDATE {table.name} SET {set_rows} FROM unnest({arrays}) AS v({', '.join(every)}) "  # noqa: S608
             f"WHERE {key_rows}{condition}"

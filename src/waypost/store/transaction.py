@@ -1,17 +1,18 @@
 """One open transaction, the same for SQLite and PostgreSQL."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final, Protocol
 
 import orjson
 
 from waypost.store.arrays import array_literal
-from waypost.store.statements import Dialect, InsertMany, Sql, UpdateMany
+from waypost.store.statements import Dialect, InsertMany, Sql, UpdateMany, pieces
 
 Row = tuple[Any, ...]
 
 ROWS_PER_STATEMENT_MAX: Final = 5_000
-"""Larger writes are cut, so that no statement carries arrays without bound."""
+"""Larger writes to PostgreSQL are cut, so that no statement carries arrays without bound."""
 
 
 class Cursor(Protocol):
@@ -21,9 +22,6 @@ class Cursor(Protocol):
 
     def execute(self, statement: str, parameters: Any = ..., /) -> Any:
         """Run one statement."""
-
-    def executemany(self, statement: str, parameters: Any, /) -> Any:
-        """Run one statement for many rows."""
 
     def fetchall(self) -> list[Row]:
         """Return all rows of the last statement."""
@@ -60,15 +58,16 @@ class Tx:
     def write_many(self, statement: InsertMany | UpdateMany, rows: Sequence[Row]) -> int:
         """Write rows of tuples, none is fine; return how many were written, which a conflict or a guard may lessen."""
         written = 0
-        for start in range(0, len(rows), ROWS_PER_STATEMENT_MAX):
-            part = rows[start : start + ROWS_PER_STATEMENT_MAX]
-            if self.dialect is Dialect.SQLITE:
-                self._cursor.executemany(statement.sqlite, part)
-            else:
-                self._cursor.execute(
-                    statement.postgresql, [array_literal(column) for column in zip(*part, strict=True)]
-                )
-            written += self._cursor.rowcount
+        if self.dialect is Dialect.SQLITE:
+            for start, end in pieces(len(rows)):
+                values = list(chain.from_iterable(rows[start:end]))
+                self._cursor.execute(statement.sqlite.text(end - start), values)
+                written += self._cursor.rowcount
+        else:
+            for start in range(0, len(rows), ROWS_PER_STATEMENT_MAX):
+                columns = zip(*rows[start : start + ROWS_PER_STATEMENT_MAX], strict=True)
+                self._cursor.execute(statement.postgresql, [array_literal(column) for column in columns])
+                written += self._cursor.rowcount
         return written
 
     def _execute(self, sql: Sql, parameters: dict[str, Any]) -> None:

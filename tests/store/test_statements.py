@@ -1,0 +1,49 @@
+"""Statements over many rows: every number of rows is written whole, exactly once, and counted."""
+
+import pytest
+
+from waypost.store.engine import Database
+from waypost.store.statements import SQLITE_ROWS_MAX, InsertMany, Sql, UpdateMany, pieces
+from waypost.store.tables import META
+from waypost.store.transaction import Tx
+
+_INSERT = InsertMany(META, ("name", "value"))
+_INSERT_NEW = InsertMany(META, ("name", "value"), on_conflict="(name) DO NOTHING")
+_UPDATE = UpdateMany(META, ("value",), keys=("name",), only="meta.value = 'old'")
+_TEST_ROWS = Sql("SELECT name, value FROM meta WHERE name LIKE 'row-%' ORDER BY name")
+
+
+@pytest.mark.parametrize("rows", range(0, 5 * SQLITE_ROWS_MAX, 7))
+def test_pieces_cover_every_row_once_by_powers_of_two(rows: int) -> None:
+    spans = list(pieces(rows))
+
+    assert list(range(rows)) == [place for start, end in spans for place in range(start, end)]
+    assert all((end - start).bit_count() == 1 and end - start <= SQLITE_ROWS_MAX for start, end in spans)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, 127, 128, 129, 300])
+async def test_any_number_of_rows_is_inserted_updated_and_counted(database: Database, rows: int) -> None:
+    names = [f"row-{place:03}" for place in range(rows)]
+
+    def write(tx: Tx) -> tuple[int, int, int]:
+        return (
+            tx.write_many(_INSERT, [(name, "old") for name in names]),
+            tx.write_many(_UPDATE, [(f"new {name}", name) for name in [*names, "row-absent"]]),
+            tx.write_many(_UPDATE, [("never", name) for name in names]),
+        )
+
+    assert (rows, rows, 0) == await database.write(write)
+    assert [(name, f"new {name}") for name in names] == await database.read(lambda tx: tx.rows(_TEST_ROWS))
+
+
+async def test_rows_in_conflict_are_left_and_not_counted(database: Database) -> None:
+    await database.write(lambda tx: tx.write_many(_INSERT, [("row-b", "first")]))
+
+    written = await database.write(
+        lambda tx: tx.write_many(_INSERT_NEW, [("row-a", "second"), ("row-b", "second"), ("row-c", "second")])
+    )
+
+    assert written == 2
+    assert [("row-a", "second"), ("row-b", "first"), ("row-c", "second")] == await database.read(
+        lambda tx: tx.rows(_TEST_ROWS)
+    )
