@@ -35,6 +35,8 @@ class Figure:
     One figure on one database: the turns of both sides, in the order they were taken.
 
     `target` is the least ratio; `checks` says what was compared afterwards. A failed comparison raises instead.
+    `durable` has the turns of a bare side that also commits what it does, where the ceiling itself stores nothing: it
+    tells what of the distance is the storage's.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Figure:
     target: float
     ours: list[Measure] = field(default_factory=list)
     ceiling: list[Measure] = field(default_factory=list)
+    durable: list[Measure] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -52,12 +55,18 @@ class Figure:
         return [ours.rate / bare.rate for ours, bare in zip(self.ours, self.ceiling, strict=True)]
 
     @property
+    def durable_ratio(self) -> float:
+        """The median ratio to the bare side that stores what it does."""
+        return statistics.median(ours.rate / bare.rate for ours, bare in zip(self.ours, self.durable, strict=True))
+
+    @property
     def ratio(self) -> float:
         """The median of the pairs' ratios."""
         return statistics.median(self.ratios)
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it."""
+        durable = {"durable": {**_side_json(self.durable), "ratio": self.durable_ratio}} if self.durable else {}
         return {
             "figure": self.name,
             "database": self.database,
@@ -65,6 +74,7 @@ class Figure:
             "ours": _side_json(self.ours),
             "ceiling": _side_json(self.ceiling),
             "ratio": {"median": self.ratio, "least": min(self.ratios), "most": max(self.ratios)},
+            **durable,
             "target": self.target,
             "reached": self.ratio >= self.target,
             "checks": self.checks,
@@ -140,6 +150,12 @@ class Report:
             )
         self._console.print(table)
         for figure in self._figures:
+            if figure.durable:
+                rate = figure.as_json()["durable"]["rate"]["median"]
+                self.say(
+                    f"{figure.name}, {figure.database}: {figure.durable_ratio:.2f} of the bare client that commits the "
+                    f"same rows ({rate:,.0f}/s)"
+                )
             for line in [*figure.checks, *figure.notes]:
                 self.say(f"{figure.name}, {figure.database}: {line}")
 

@@ -26,6 +26,7 @@ from benchmarks.bare.parsing import (
 )
 from benchmarks.bare.server import CONFIG, Scope, serve
 from benchmarks.bare.writer import GroupWriter
+from benchmarks.bare.writing import write_deliveries, write_ends, write_starts
 from waypost.store.transaction import Row, Tx
 
 IN_FLIGHT = 256
@@ -88,7 +89,7 @@ class Life:
 
     async def send(self, tenant: dict[str, Any], row: Row) -> None:
         async with self.in_flight:
-            await self.dispatching.write(_start, row)
+            await self.dispatching.write(write_starts, row)
             token = f"v1.{row[0].replace('-', '')}01.0123456789abcdef"
             request = (
                 self.sends.post(f"{CONFIG['sandbox_url']}/{tenant['phone_number_id']}/messages")
@@ -99,7 +100,7 @@ class Life:
             )
             answer = await request.send()
             wamid = orjson.loads(bytes(await answer.bytes()))["messages"][0]["id"]
-        await self.dispatching.write(_end, (row[0], wamid))
+        await self.dispatching.write(write_ends, (row[0], wamid))
 
     async def notify(self, tenant: dict[str, Any], row: Row, report: Report) -> None:
         async with self.deliveries:
@@ -113,31 +114,13 @@ class Life:
             async with self.hooks.post(tenant["hook"], data=body, headers=headers) as answer:
                 await answer.read()
                 assert answer.status == 200
-        await self.notifying.write(_deliver, (time.time_ns() // 1000, row[0]))
+        await self.notifying.write(write_deliveries, (time.time_ns() // 1000, row[0]))
         if report.status == "read":
             del self.messages[report.message_id]
 
 
 def _insert(tx: Tx, rows: Any) -> None:
     tx.write_many(statements.INSERT_MESSAGES, rows)
-
-
-def _start(tx: Tx, rows: Any) -> None:
-    now_us = time.time_ns() // 1000
-    tx.write_many(statements.INSERT_ATTEMPTS, [(row[0], 1, row[1], row[2], "node", 1, now_us) for row in rows])
-    tx.write_many(statements.START_MESSAGES, [(now_us, row[0]) for row in rows])
-
-
-def _end(tx: Tx, ends: Any) -> None:
-    now_us = time.time_ns() // 1000
-    tx.write_many(
-        statements.END_ATTEMPTS, [(now_us, "accepted", 200, wamid, message_id, 1) for message_id, wamid in ends]
-    )
-    tx.write_many(statements.ACCEPT_MESSAGES, [(wamid, message_id) for message_id, wamid in ends])
-
-
-def _deliver(tx: Tx, rows: Any) -> None:
-    tx.write_many(statements.DELIVER_NOTIFICATIONS, rows)
 
 
 _lives: list[Life] = []

@@ -4,7 +4,7 @@ import statistics
 import time
 
 from benchmarks.figures import Plan
-from benchmarks.figures.dispatch import WAIT_SECONDS, await_count
+from benchmarks.figures.sending import WAIT_SECONDS, await_count
 from benchmarks.processes import Child
 from benchmarks.report import Figure, Measure, check
 from benchmarks.rows import insert_queued, multiply_queued

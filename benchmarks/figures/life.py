@@ -4,7 +4,7 @@ from typing import Any
 
 from benchmarks.figures import Plan
 from benchmarks.figures.accept import send_requests
-from benchmarks.figures.dispatch import await_count
+from benchmarks.figures.sending import await_count
 from benchmarks.processes import Child
 from benchmarks.report import Figure, Measure, check
 from benchmarks.stage import Side, Stage, measured_cost
