@@ -7,6 +7,7 @@ import pytest
 from waypost.store.statements import Sql
 
 _ATTEMPTS = Sql("SELECT number, outcome, wamid FROM attempts WHERE message_id = :id ORDER BY number")
+_WAIT_REASON = Sql("SELECT wait_reason FROM messages WHERE id = :id")
 
 
 async def test_an_attempt_proven_by_a_status_stays_proven_when_its_connection_breaks_afterwards(house):
@@ -60,3 +61,30 @@ async def test_a_source_deleted_while_its_message_is_claimed_does_not_end_the_pr
 
     await house.eventually(is_settled, seconds=20)
     assert [200] == [status for status, _ in deleted]
+
+
+@pytest.mark.settings(dispatch={"soft_refusal_wait_seconds": 600.0})
+@pytest.mark.parametrize("end", ["cancelled", "expired"])
+async def test_what_waits_behind_a_message_that_is_ended_goes_on_at_once(house, end):
+    await house.writes_first("12025550143")
+    await house.fault("http_5xx", count=1, status=503, body="json", code=131016)
+    database = house.demo.gateway.foundation.database
+
+    async def waits_for(message_id, reason):
+        async def does_it():
+            rows = await database.read(lambda tx: tx.rows(_WAIT_REASON, id=message_id))
+            return [row[0] for row in rows] == [reason]
+
+        await house.eventually(does_it)
+
+    [head] = await house.send(house.entry("12025550143", **({"ttl": 0.0001} if end == "expired" else {})))
+    await waits_for(head, "retry")
+    [behind] = await house.send(house.entry("12025550143"))
+    await waits_for(behind, "lane")
+    if end == "cancelled":
+        status, _ = await house.call("POST", f"/manage/v1/messages/{head}/cancel")
+        assert 200 == status
+
+    async with asyncio.timeout(30):
+        await house.becomes("failed", head)
+        await house.becomes("read", behind)

@@ -69,6 +69,7 @@ async def expirer(  # noqa: PLR0917
         clock=clock,
         ids=ids,
         doubt_seconds_max=86_400.0,
+        on_ended=lambda lanes: None,
         on_told=lambda: tellings.append(1),
     )
 
@@ -199,7 +200,13 @@ async def test_two_nodes_end_each_message_once(  # noqa: PLR0917
     for number in range(50):
         await rows.add_message(f"m{number}", accepted_at_us=NOW_US - SECOND_US, expires_at_us=NOW_US)
     other = Expirer(
-        database=database, directory=directory, clock=clock, ids=ids, doubt_seconds_max=1.0, on_told=lambda: None
+        database=database,
+        directory=directory,
+        clock=clock,
+        ids=ids,
+        doubt_seconds_max=1.0,
+        on_ended=lambda lanes: None,
+        on_told=lambda: None,
     )
     first, second = await asyncio.gather(expirer.turn(), other.turn())
     assert first.told + second.told == 50

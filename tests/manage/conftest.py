@@ -142,6 +142,7 @@ async def api(sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         ids=UuidFactory(),
         notify_now=lambda: woken.append("notify"),
         dispatch_now=lambda: woken.append("dispatch"),
+        lanes_ended=lambda lanes: woken.append("dispatch"),
     )
     async with (
         served(build_manage_app(context)) as url,

@@ -5,6 +5,8 @@ Opening order is what each part rests on: store, directory, ownership, clients, 
 of their own. So at a stop the dispatcher drains while the provider's webhooks are still taken.
 """
 
+from collections.abc import Collection
+
 from waypost.app.clients import Clients, open_clients
 from waypost.app.foundation import Foundation
 from waypost.app.media_supply import MediaSupply
@@ -27,6 +29,7 @@ from waypost.notify.notifier import Notifier
 from waypost.receive.heartbeat import IngressHeartbeat
 from waypost.service import LoopWatchdog, Service
 from waypost.settings import Role
+from waypost.store.claiming import LaneKey
 from waypost.store.directory import shard_of
 from waypost.web.auth import Authenticator
 from waypost.web.key_use import KeyUseRecorder
@@ -76,6 +79,7 @@ class Gateway:
             collector=self.collector,
             overload=self.gauges,
             wake_dispatcher=self.dispatcher.wake,
+            lanes_ended=self._lanes_ended,
             wake_notifier=self.notifier.wake,
         )
         self.server = HttpService(
@@ -90,6 +94,19 @@ class Gateway:
 
     def _wake_dispatcher(self) -> None:
         self.dispatcher.wake()
+
+    def _lanes_ended(self, lanes: Collection[LaneKey]) -> None:
+        """
+        Let the lanes of messages that somebody else ended go on, where they are ours.
+
+        A lane of another node's shard goes on within a minute, when the message behind asks for itself.
+        """
+        owned = self.leases.owned() if "dispatch" in self.roles else frozenset()
+        own = [lane for lane in lanes if shard_of(lane[0]) in owned]
+        for lane in own:
+            self.dispatcher.release(lane)
+        if own:
+            self.dispatcher.wake({source_id for source_id, _ in own})
 
     def _owns_endpoint(self, endpoint_id: str) -> bool:
         return shard_of(endpoint_id) in self.leases.owned()
@@ -273,6 +290,7 @@ class Gateway:
             clock=foundation.clock,
             ids=foundation.ids,
             doubt_seconds_max=settings.dispatch.doubt_seconds_max,
+            on_ended=self._lanes_ended,
             on_told=self.notifier.wake,
         )
         retention = Retention(

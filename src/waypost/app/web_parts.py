@@ -1,7 +1,7 @@
 """The gateway's web application: which endpoints a process serves, by its roles."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from waypost.accept.acceptor import Acceptor
 from waypost.app.foundation import Foundation
@@ -11,6 +11,7 @@ from waypost.media.collector import Collector
 from waypost.providers.cloud_api.events import read_updates
 from waypost.receive.ingester import Ingester
 from waypost.settings import Role
+from waypost.store.claiming import LaneKey
 from waypost.store.engine import StoreUnavailableError
 from waypost.web.account_rates import AccountRates
 from waypost.web.api_v2.consents import ConsentEndpoints
@@ -43,6 +44,7 @@ class WebParts:
         collector: Collector,
         overload: Overload,
         wake_dispatcher: Callable[..., None],
+        lanes_ended: Callable[[Collection[LaneKey]], None],
         wake_notifier: Callable[[], None],
     ) -> None:
         self.is_ready = False
@@ -51,6 +53,7 @@ class WebParts:
         self._collector = collector
         self._overload = overload
         self._wake_dispatcher = wake_dispatcher
+        self._lanes_ended = lanes_ended
         self._wake_notifier = wake_notifier
         self.operations = OperationsApp(
             foundation.metrics,
@@ -200,6 +203,7 @@ class WebParts:
                 ids=foundation.ids,
                 notify_now=self._wake_notifier,
                 dispatch_now=self._wake_dispatcher,
+                lanes_ended=self._lanes_ended,
             )
         )
 

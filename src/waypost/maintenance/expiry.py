@@ -6,7 +6,7 @@ in time, and what is left on sources that were deleted. News and end are one tra
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,7 @@ from waypost.observe import get_logger
 from waypost.outbox import failed_news, tell
 from waypost.ports import Clock, IdFactory
 from waypost.service import rest
+from waypost.store.claiming import LaneKey
 from waypost.store.directory import Directory, Snapshot
 from waypost.store.engine import Database, StoreUnavailableError
 from waypost.store.expiry import (
@@ -36,12 +37,13 @@ _TOLD_ENDS: Final = Announced.DELIVERED | Announced.READ | Announced.FAILED
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What one turn has ended, and how many notifications that made."""
+    """What one turn has ended, in which lanes what waited behind may go on, and how many notifications that made."""
 
     expired: int = 0
     of_deleted_sources: int = 0
     given_up: int = 0
     told: int = 0
+    lanes: frozenset[LaneKey] = frozenset()
     is_full: bool = False
 
 
@@ -58,14 +60,21 @@ class Expirer:
         clock: Clock,
         ids: IdFactory,
         doubt_seconds_max: float,
+        on_ended: Callable[[Collection[LaneKey]], None],
         on_told: Callable[[], None],
     ) -> None:
-        """``doubt_seconds_max``: after so long the outcome of a deleted source's attempt is given up as unknown."""
+        """
+        ``doubt_seconds_max``: after so long the outcome of a deleted source's attempt is given up as unknown.
+
+        ``on_ended`` is called with the lanes of expired messages, once their end is durable; a lane that another node
+        owns goes on within a minute all the same.
+        """
         self._database = database
         self._directory = directory
         self._clock = clock
         self._ids = ids
         self._doubt_us = int(doubt_seconds_max * 1_000_000)
+        self._on_ended = on_ended
         self._on_told = on_told
         self._log = get_logger("expiry")
 
@@ -86,6 +95,8 @@ class Expirer:
         snapshot = self._directory.now
         now_us = self._clock.now_us()
         ended = await self._database.write(lambda tx: self._end(tx, snapshot, now_us))
+        if ended.lanes:
+            self._on_ended(ended.lanes)
         if ended.told:
             self._on_told()
         if ended.expired or ended.of_deleted_sources or ended.given_up:
@@ -116,6 +127,7 @@ class Expirer:
             of_deleted_sources=len(unsent),
             given_up=len(given_up),
             told=told,
+            lanes=frozenset((message.source_id, message.recipient) for message in expired),
             is_full=max(len(expired), len(unsent), len(given_up)) >= BATCH_MAX,
         )
 

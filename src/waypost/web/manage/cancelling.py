@@ -3,6 +3,7 @@
 from waypost.domain.errors import FailureReason
 from waypost.outbox import failed_news, tell
 from waypost.store.cancellation import cancel_messages
+from waypost.store.claiming import LaneKey
 from waypost.store.directory import Snapshot
 from waypost.store.inspection import find_message
 from waypost.store.transaction import Tx
@@ -11,10 +12,12 @@ from waypost.web.manage.problems import Problem, ProblemKind, not_found
 from waypost.web.manage.traffic_views import status_name
 
 
-def cancel_message(tx: Tx, editor: Editor, account_id: str, message_id: str, *, snapshot: Snapshot) -> None:
+def cancel_message(tx: Tx, editor: Editor, account_id: str, message_id: str, *, snapshot: Snapshot) -> LaneKey:
     """
     Cancel one message; once this is durable no request for it starts (POL-5).
 
+    Returns the lane it stood in: once this is durable the lane's owner is to be told, so that what waits behind it goes
+    on. Who cannot tell it (another process, another node) leaves that to the owner, who looks within a minute.
     Subscribers hear of it as ``failed`` with the contract's 8015. Raises ``Problem``: there is no such message, or
     something has been done about it already.
     """
@@ -44,3 +47,4 @@ def cancel_message(tx: Tx, editor: Editor, account_id: str, message_id: str, *, 
     ]
     tell(tx, snapshot, editor.ids, news, now_us=now_us)
     editor.note(tx, account_id=account_id, action="message.cancel", target=message_id)
+    return cancelled[0].source_id, cancelled[0].recipient

@@ -1,12 +1,13 @@
 """What the manage API is built from, and who calls it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TypeVar
 
 from waypost.outbound.guard import OutboundPolicy
 from waypost.ports import Clock, IdFactory
 from waypost.settings import Settings
+from waypost.store.claiming import LaneKey
 from waypost.store.directory import Directory
 from waypost.store.engine import Database
 from waypost.store.sealing import Sealer
@@ -21,12 +22,17 @@ def do_nothing() -> None:
     """Wake nobody: work is found by polling all the same, within a second."""
 
 
+def tell_nobody(_lanes: Collection[LaneKey]) -> None:
+    """Leave lanes to their owner: what waits in them asks for itself within a minute."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManageContext:
     """
     Everything the manage API needs, passed in by whoever builds the process.
 
-    ``notify_now`` and ``dispatch_now`` are called after a change that gives the notifier or the dispatcher work.
+    ``notify_now`` and ``dispatch_now`` are called after a change that gives the notifier or the dispatcher work;
+    ``lanes_ended`` with the lanes of messages that were ended before they were sent.
     """
 
     database: Database
@@ -38,6 +44,7 @@ class ManageContext:
     ids: IdFactory
     notify_now: Callable[[], None] = do_nothing
     dispatch_now: Callable[[], None] = do_nothing
+    lanes_ended: Callable[[Collection[LaneKey]], None] = tell_nobody
 
     @property
     def webhook_policy(self) -> OutboundPolicy:

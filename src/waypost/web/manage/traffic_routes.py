@@ -63,11 +63,11 @@ class MessageRoutes:
     async def cancel(self, caller: Calling, message_id: str) -> MessageDetailView:
         """Cancel a message that nothing was done about yet. Once acknowledged, it is never sent."""
         snapshot = self._context.directory.now
-        await self._context.change(
+        lane = await self._context.change(
             lambda tx: cancel_message(tx, caller.editor, caller.account_id, message_id, snapshot=snapshot)
         )
         self._context.notify_now()
-        self._context.dispatch_now()
+        self._context.lanes_ended([lane])
         return await self.show(caller, message_id)
 
     async def inbound(self, caller: Calling, cursor: Cursor = None, limit: Limit = PAGE_ROWS) -> Listing[InboundView]:
