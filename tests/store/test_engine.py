@@ -1,6 +1,7 @@
 """Group commit: what a step may rely on, on both databases."""
 
 import asyncio
+import random
 import sqlite3
 from pathlib import Path
 
@@ -52,6 +53,28 @@ async def test_one_bad_item_of_a_batch_fails_alone(database: Database) -> None:
     assert not isinstance(answers[1], StoreUnavailableError)
     found = await database.read(lambda tx: tx.rows(_ALL, names=["a", "b"]))
     assert [("a", "v"), ("b", "v")] == found
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param((random.Random(1).randbytes(4_000).hex(), "v"), id="too-long-for-its-index"),
+        pytest.param(("nul", "\x00"), id="no-text"),
+        pytest.param((None, "v"), id="no-name"),
+    ],
+)
+async def test_a_row_that_postgresql_cannot_take_fails_alone_and_loses_no_connection(
+    database: Database, row: tuple[str, str]
+) -> None:
+    before, refused, after = await asyncio.gather(
+        *(database.run(_STEP, one) for one in (("a", "v"), row, ("b", "v"))), return_exceptions=True
+    )
+
+    assert ("a", "b") == (before, after)
+    assert isinstance(refused, Exception)
+    assert not isinstance(refused, StoreUnavailableError)
+    assert [("a", "v"), ("b", "v")] == await database.read(lambda tx: tx.rows(_ALL, names=["a", "b"]))
 
 
 async def test_what_a_failing_operation_wrote_is_rolled_back(database: Database) -> None:

@@ -217,9 +217,15 @@ class _PostgresConnection(_OpenConnection):
     def as_lost(self, error: Exception) -> ConnectionLost | None:
         if isinstance(error, pg_errors.DeadlockDetected | pg_errors.SerializationFailure):
             return ConnectionLost(str(error), is_conflict=True)
-        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not _is_row_fault(error):
             return ConnectionLost(str(error))
         return None
+
+
+def _is_row_fault(error: psycopg.Error) -> bool:
+    # Class 54, "program limit exceeded": a value too long for an index and the like. The driver calls it operational,
+    # but it would fail again over any connection. Bad data and broken constraints (22, 23) are no operational errors.
+    return error.sqlstate is not None and error.sqlstate.startswith("54")
 
 
 class PostgresConnector:
