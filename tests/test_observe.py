@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import pty
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -267,3 +268,13 @@ def test_the_document_of_metrics_is_current():
 def test_logging_needs_a_real_stream():
     with pytest.raises(io.UnsupportedOperation):
         configure_logging(stream=io.StringIO())
+
+
+def test_each_gauge_is_fed_from_one_module():
+    feeders: dict[str, set[str]] = {}
+    for path in Path("src/waypost").rglob("*.py"):
+        for name in re.findall(r"metrics\.(\w+)(?:\.labels\([^)]*\))?\.set\(", path.read_text()):
+            feeders.setdefault(name, set()).add(path.as_posix())
+
+    assert {} == {name: paths for name, paths in feeders.items() if len(paths) > 1}
+    assert {"dispatch_in_doubt", "notify_oldest_seconds", "notify_notifications"} <= feeders.keys()

@@ -92,13 +92,6 @@ async def test_what_waits_is_released_in_bounded_pieces_and_never_half_a_batch(
     assert ([row[0] for row in waiting], has_more) == (["5"], False)
 
 
-async def test_the_backlog_is_measured(database: Database):
-    assert await database.read(notifying.measure_pending) == (0, None)
-    await add(database, ("1", "e1", "m"), ("2", "e1", "m"))
-
-    assert await database.read(notifying.measure_pending) == (2, NOW_US)
-
-
 @pytest.mark.parametrize("is_analysed", [False, True])
 async def test_the_notifier_reads_by_index_however_long_the_backlog(database: Database, is_analysed: bool):
     if is_analysed and database.connector.dialect is Dialect.POSTGRESQL:

@@ -230,6 +230,9 @@ class Gateway:
         ]
         if roles & {"dispatch", "notify"}:
             services.append(self._ownership())
+        if roles & {"accept", "dispatch", "notify"}:
+            # Each counts what it owns itself, and who accepts must know when to refuse.
+            services.append(Part(name=self.gauges.name, running=self.gauges.run))
         if settings.operations_port is not None:
             services.append(self._operations_server(settings.operations_port))
         key_use = KeyUseRecorder(foundation.database, self.authenticator)
@@ -302,4 +305,4 @@ class Gateway:
             parked_hours=settings.receive.parked_hours,
         )
         clock = PolicyClockKeeper(database=foundation.database, clock=foundation.clock)
-        return [Part(name=loop.name, running=loop.run) for loop in (expiry, retention, self.gauges, clock)]
+        return [Part(name=loop.name, running=loop.run) for loop in (expiry, retention, clock)]

@@ -84,9 +84,8 @@ class DispatchMetrics:
             refused={reason.value: count for reason, count in refused.items()} or None,
         )
 
-    def swept(self, *, in_doubt: int, released: int, given_up: int) -> None:
+    def swept(self, *, released: int, given_up: int) -> None:
         """See ``DoubtObserver``."""
-        self._metrics.dispatch_in_doubt.set(in_doubt)
         if released:
             self._metrics.dispatch_in_doubt_ends.labels("released").inc(released)
         if given_up:

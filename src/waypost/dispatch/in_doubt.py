@@ -36,9 +36,9 @@ MICROSECONDS: Final = 1_000_000
 
 
 class DoubtObserver(Protocol):
-    """Told of each sweep; for metrics."""
+    """Told of each sweep that did something; for metrics."""
 
-    def swept(self, *, in_doubt: int, released: int, given_up: int) -> None: ...
+    def swept(self, *, released: int, given_up: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +116,9 @@ class DoubtWatch:
                 lambda tx: self._write(tx, snapshot, released, given_up, now_us), lane=Lane.DISPATCH
             )
             self._log.info("in_doubt.swept", in_doubt=len(found), released=counts[0], given_up=counts[1])
-            self._observer.swept(in_doubt=len(found) - sum(counts), released=counts[0], given_up=counts[1])
+            self._observer.swept(released=counts[0], given_up=counts[1])
             self._on_released()
             self._on_told()
-        else:
-            self._observer.swept(in_doubt=len(found), released=0, given_up=0)
 
     def _find(self, tx: Tx, source_ids: Sequence[str], now_us: int) -> list[_Found]:
         gap_us = int(self._settings.ingress_gap_seconds * MICROSECONDS)

@@ -25,7 +25,6 @@ from waypost.settings import NotifySettings
 from waypost.store import engine
 from waypost.store.directory import Directory, Endpoint
 from waypost.store.engine import Database, Step, StoreUnavailableError
-from waypost.store.notifying import measure_pending
 from waypost.store.transaction import Tx
 
 SLOW_SECONDS: Final = 1.0
@@ -37,7 +36,6 @@ LOADED_BATCHES_MAX: Final = 4
 EARLY_RELEASES_MAX: Final = 20_000
 DISCOVERY_SHARE: Final = 10
 """Looking for endpoints with something due takes at most one part in so many of the time."""
-MEASURE_SECONDS: Final = 15.0
 
 _logger = get_logger("notify")
 
@@ -100,7 +98,6 @@ class Notifier:
         self._discover_after = 0.0
         self._turn_after = 0.0
         self._last_asked = ""
-        self._next_measure = 0.0
         self._counted = {outcome: metrics.notify_deliveries.labels(outcome.value) for outcome in Outcome}
 
     @property
@@ -179,9 +176,6 @@ class Notifier:
             self._next_poll = now + self._settings.poll_seconds
             self._holdings.sweep(started_before=now - SLOW_SECONDS)
             self._start(group)
-            if now >= self._next_measure:
-                self._next_measure = now + MEASURE_SECONDS
-                group.create_task(self._measure())
         if not (is_discovering or self._ended or self._holdings.lanes_wanting()):
             return
         if is_discovering:
@@ -343,15 +337,6 @@ class Notifier:
             await self._directory.refresh()
         except StoreUnavailableError:
             return  # the directory's own poll sees the change soon
-
-    async def _measure(self) -> None:
-        try:
-            count, oldest_at_us = await self._database.read(measure_pending)
-        except StoreUnavailableError:
-            return
-        self._metrics.notify_notifications.labels("pending").set(count)
-        age_us = 0 if oldest_at_us is None else max(0, self._clock.now_us() - oldest_at_us)
-        self._metrics.notify_oldest_seconds.set(age_us / 1e6)
 
 
 def _take_turns(tx: Tx, turns: Sequence[Turn]) -> Sequence[TurnResult]:

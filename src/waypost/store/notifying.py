@@ -132,7 +132,6 @@ _DISABLE: Final = Sql(
     "UPDATE webhook_endpoints SET disabled_reason = :reason, disabled_at_us = :now_us "
     "WHERE id = :id AND disabled_reason IS NULL AND deleted_at_us IS NULL"
 )
-_PENDING_COUNT: Final = Sql("SELECT COUNT(*), MIN(created_at_us) FROM notifications WHERE state = 0")
 
 
 class DueRow(NamedTuple):
@@ -288,10 +287,3 @@ def disable_endpoint(tx: Tx, endpoint_id: str, *, reason: str, now_us: int) -> b
         return False
     bump_directory(tx)
     return True
-
-
-def measure_pending(tx: Tx) -> tuple[int, int | None]:
-    """Return how many notifications are pending, and when the oldest of them was made."""
-    row = tx.one(_PENDING_COUNT)
-    assert row is not None
-    return int(row[0]), row[1]
