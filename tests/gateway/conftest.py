@@ -2,18 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from tests.outbound.tracing import _trace, connects
 
 from waypost.app.demo import Demo, build_demo, demo_settings
 from waypost.app.foundation import open_foundation
 from waypost.service import run_services
 from waypost.settings import Settings
+
+__all__ = ["_trace", "connects"]
 
 PATIENCE_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 0.02
@@ -158,8 +162,13 @@ class Running:
         return code
 
 
-async def start(settings: Settings) -> Running:
-    demo = await build_demo(await open_foundation(demo_settings(settings)))
+async def start(settings: Settings, *, allowed_networks: Sequence[str] | None = None) -> Running:
+    """Start a demo; `allowed_networks` takes the place of the demo's own, which are all of loopback."""
+    changed = demo_settings(settings)
+    if allowed_networks is not None:
+        networks = tuple(ip_network(text) for text in allowed_networks)
+        changed = changed.model_copy(update={"allowed_networks": networks})
+    demo = await build_demo(await open_foundation(changed))
     ready, stopping = asyncio.Event(), asyncio.Event()
 
     def announce() -> None:

@@ -239,6 +239,16 @@ DENIED_URLS: tuple[Case, ...] = (
     *(Case(name, url) for name, url in _TRICKS.items()),
 )
 
+
+def urls_of_loopback(port: int) -> tuple[Case, ...]:
+    """URLs that lead, for one parser or another, to a test's own server on 127.0.0.1."""
+    names = {"name": "localhost", "name in capitals": "LOCALHOST", "name with a dot": "localhost.", "ipv6": "[::1]"}
+    return tuple(
+        Case(f"{spelling} of a trap", f"http://{host}:{port}/secret.pdf")
+        for spelling, host in (_spellings("127.0.0.1") | names).items()
+    )
+
+
 DENIED_NAMES: dict[str, tuple[str, ...]] = {
     **{f"v4-{index}.example": (text,) for index, text in enumerate(DENIED_IPV4)},
     **{f"v6-{index}.example": (text,) for index, text in enumerate(DENIED_IPV6)},
