@@ -10,6 +10,7 @@ from waypost.app.demo_story import write_picture
 
 PHONE = "12025550143"
 OTHER = "12025550144"
+PDF = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
 
 
 @pytest.fixture
@@ -72,13 +73,16 @@ async def test_one_upload_serves_many_recipients(house, picture):
     assert 1 == len({image["id"] for image in objects})
 
 
-async def test_a_file_by_url_is_fetched_once_and_keeps_its_name(house):
-    fetches = []
-    pdf = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
+@pytest.fixture
+async def files():
+    """Serve a PDF; give its URL and the requests that came."""
+    asked = []
 
     async def serve(request):
-        fetches.append(request.path)
-        return web.Response(body=pdf, content_type="application/pdf", headers={"ETag": '"one"'})
+        asked.append(request.headers.get("If-None-Match"))
+        if asked[-1] == '"one"':
+            return web.Response(status=304)
+        return web.Response(body=PDF, content_type="application/pdf", headers={"ETag": '"one"'})
 
     app = web.Application()
     app.router.add_get("/files/rates.pdf", serve)
@@ -86,27 +90,38 @@ async def test_a_file_by_url_is_fetched_once_and_keeps_its_name(house):
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    try:
-        port = site._server.sockets[0].getsockname()[1]
-        phones = [f"1202555{number:04}" for number in range(1000, 1010)]
-        await house.writes_first(*phones)
-        attachment = {
-            "attachment_url": f"http://127.0.0.1:{port}/files/rates.pdf",
-            "attachment_type": "document",
-            "caption": "Rates",
-        }
-        entries = [
-            house.entry(phone, message_type="media", type_media=[{"attachments": [attachment]}]) for phone in phones
-        ]
-        ids = await house.send(*entries)
-        await house.becomes("read", *ids)
-    finally:
-        await runner.cleanup()
+    yield f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/files/rates.pdf", asked
+    await runner.cleanup()
 
-    assert ["/files/rates.pdf"] == fetches
+
+def by_url(house, phone, url):
+    attachment = {"attachment_url": url, "attachment_type": "document", "caption": "Rates"}
+    return house.entry(phone, message_type="media", type_media=[{"attachments": [attachment]}])
+
+
+async def test_a_file_by_url_is_fetched_once_and_keeps_its_name(house, files):
+    url, asked = files
+    phones = [f"1202555{number:04}" for number in range(1000, 1010)]
+    await house.writes_first(*phones)
+
+    ids = await house.send(*(by_url(house, phone, url) for phone in phones))
+    await house.becomes("read", *ids)
+
+    assert [None] == asked
     documents = await received_objects(house, phones, "document")
     assert {("rates.pdf", "Rates")} == {(document["filename"], document["caption"]) for document in documents}
-    assert [pdf] == await received_files(house, phones[0])
+    assert [PDF] == await received_files(house, phones[0])
+
+
+@pytest.mark.settings(media={"cache_seconds": 0.0})
+async def test_where_nothing_may_be_used_again_unasked_each_message_asks_the_urls_server(house, files):
+    url, asked = files
+    await house.writes_first(PHONE, OTHER)
+
+    for phone in (PHONE, OTHER):
+        await house.becomes("read", *await house.send(by_url(house, phone, url)))
+
+    assert [None, '"one"'] == asked
 
 
 async def test_a_url_that_cannot_be_fetched_fails_the_message_late(house):

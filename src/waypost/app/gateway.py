@@ -182,6 +182,7 @@ class Gateway:
                 pair_pace=Pace(1.0 / max(limits.pair_interval_seconds, 1e-6), limits.pair_burst),
                 attempts_max=limits.attempts_max,
                 soft_refusal_wait_seconds=limits.soft_refusal_wait_seconds,
+                url_fresh_seconds=foundation.settings.media.cache_seconds,
             ),
             observer=DispatchMetrics(foundation.metrics),
             on_told=self.notifier.wake,

@@ -58,6 +58,7 @@ class DispatchLimits:
     pair_pace: Pace
     attempts_max: int
     soft_refusal_wait_seconds: float
+    url_fresh_seconds: float
 
 
 class Dispatcher:
@@ -92,7 +93,9 @@ class Dispatcher:
         self._limits = limits
         self._observer = observer
         self._on_told = on_told
-        self._step: Step[Round, RoundResult] = Step("dispatch", Lane.DISPATCH, RoundStep(ids).apply)
+        self._step: Step[Round, RoundResult] = Step(
+            "dispatch", Lane.DISPATCH, RoundStep(ids, url_fresh_seconds=limits.url_fresh_seconds).apply
+        )
         self._lanes = Lanes()
         self._active: set[str] = set()
         self._finished: list[Settlement] = []

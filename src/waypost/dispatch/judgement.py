@@ -26,7 +26,7 @@ from waypost.store.claiming import (
     park_messages,
     write_intents,
 )
-from waypost.store.media import load_provider_media
+from waypost.store.media import ReadyMedia, load_provider_media
 from waypost.store.transaction import Tx
 
 LANE_WAIT_SECONDS: Final = 60.0
@@ -40,9 +40,11 @@ It is woken when the one before it ends; this is for the case that the waker's m
 class Judgement:
     """The verdicts on one round's candidates, and what is written for them."""
 
-    def __init__(self, tx: Tx, round_: Round, candidates: Sequence[Candidate]) -> None:
+    def __init__(self, tx: Tx, round_: Round, candidates: Sequence[Candidate], *, url_fresh_us: int) -> None:
+        """``url_fresh_us``: a URL's content is sent without asking its server again for so long."""
         self._tx = tx
         self._round = round_
+        self._url_fresh_us = url_fresh_us
         self._candidates = candidates
         self._blocked: set[LaneKey] = set()
         self._parked: list[tuple[int, str, str]] = []
@@ -103,7 +105,7 @@ class Judgement:
         if candidate.media_key is not None:
             key = (candidate.account_id, candidate.source_id, candidate.media_key)
             media = self._media.get(key)
-            if media is None:
+            if media is None or not self._is_fresh(media, candidate):
                 result.media_needed[key] = candidate
                 self._park(candidate, LANE_WAIT_SECONDS, "media", result)
                 return
@@ -115,6 +117,12 @@ class Judgement:
                 context_wamid=self._context_wamid(candidate),
             )
         )
+
+    def _is_fresh(self, media: ReadyMedia, candidate: Candidate) -> bool:
+        """Say whether a file may be sent as it is: asked for lately, or since this message was accepted."""
+        # The latter, or a message would wait for ever where every use must ask.
+        asked_after_us = min(self._round.now_us - self._url_fresh_us, candidate.accepted_at_us)
+        return media.checked_at_us is None or media.checked_at_us > asked_after_us
 
     def _is_behind_waiting(self, candidate: Candidate) -> bool:
         """Say whether a message of the same lane, earlier in order, waits."""

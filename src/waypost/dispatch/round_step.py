@@ -17,8 +17,9 @@ PROMOTIONS_MAX: Final = 1_000
 class RoundStep:
     """Applies rounds; kept apart from the dispatcher because it runs on the writer's thread."""
 
-    def __init__(self, ids: IdFactory) -> None:
+    def __init__(self, ids: IdFactory, *, url_fresh_seconds: float) -> None:
         self._ids = ids
+        self._url_fresh_us = int(url_fresh_seconds * 1_000_000)
 
     def apply(self, tx: Tx, rounds: Sequence[Round]) -> Sequence[RoundResult]:
         """Apply each round; the dispatcher never has two under way."""
@@ -33,10 +34,19 @@ class RoundStep:
             _release(tx, round_, result)
         result.promoted, result.next_due_us = promote_due(tx, now_us=round_.now_us, places=PROMOTIONS_MAX)
         if round_.places:
-            _claim(tx, round_, result, news)
+            self._claim(tx, round_, result, news)
         if news:
             result.told += tell(tx, round_.snapshot, self._ids, news, now_us=round_.now_us)
         return result
+
+    def _claim(self, tx: Tx, round_: Round, result: RoundResult, news: list[News]) -> None:
+        candidates = load_candidates(tx, round_.places)
+        counts: dict[str, int] = {}
+        for candidate in candidates:
+            counts[candidate.source_id] = counts.get(candidate.source_id, 0) + 1
+        result.short = {source_id for source_id, places in round_.places.items() if counts.get(source_id, 0) < places}
+        if candidates:
+            Judgement(tx, round_, candidates, url_fresh_us=self._url_fresh_us).decide(result, news)
 
 
 def _release(tx: Tx, round_: Round, result: RoundResult) -> None:
@@ -51,13 +61,3 @@ def _release(tx: Tx, round_: Round, result: RoundResult) -> None:
             rows.append((round_.now_us + int(wait_seconds * 1_000_000), "pair", head[0]))
     park_messages(tx, rows)
     result.released = len(rows)
-
-
-def _claim(tx: Tx, round_: Round, result: RoundResult, news: list[News]) -> None:
-    candidates = load_candidates(tx, round_.places)
-    counts: dict[str, int] = {}
-    for candidate in candidates:
-        counts[candidate.source_id] = counts.get(candidate.source_id, 0) + 1
-    result.short = {source_id for source_id, places in round_.places.items() if counts.get(source_id, 0) < places}
-    if candidates:
-        Judgement(tx, round_, candidates).decide(result, news)

@@ -32,7 +32,7 @@ MediaKey = tuple[str, str, str]
 
 _READY_ASSETS: Final = Sql(
     """
-    SELECT v.account_id, v.source_id, v.media_id, p.provider_media_id, m.kind, m.filename, m.mime_type
+    SELECT v.account_id, v.source_id, v.media_id, p.provider_media_id, m.kind, m.filename, m.mime_type, NULL
     FROM ROWS(:account_id text, :source_id text, :media_id text) AS v
     JOIN media_assets m ON m.account_id = v.account_id AND m.id = v.media_id
     JOIN provider_media p ON p.source_id = v.source_id AND p.digest = m.digest
@@ -41,7 +41,7 @@ _READY_ASSETS: Final = Sql(
 )
 _READY_URLS: Final = Sql(
     """
-    SELECT v.account_id, v.source_id, v.url_key, p.provider_media_id, u.kind, u.filename, u.mime_type
+    SELECT v.account_id, v.source_id, v.url_key, p.provider_media_id, u.kind, u.filename, u.mime_type, u.checked_at_us
     FROM ROWS(:account_id text, :source_id text, :url_key text) AS v
     JOIN media_urls u ON u.account_id = v.account_id AND u.url_key = v.url_key
     JOIN provider_media p ON p.source_id = v.source_id AND p.digest = u.digest
@@ -118,12 +118,17 @@ _SAVE_PROVIDER_MEDIA: Final = InsertMany(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyMedia:
-    """A file that upstream holds for a source; ``kind`` is a ``MediaKind``'s value."""
+    """
+    A file that upstream holds for a source; ``kind`` is a ``MediaKind``'s value.
+
+    ``checked_at_us`` is when the server of its URL was last asked; None for a file that has no URL.
+    """
 
     provider_media_id: str
     kind: str
     filename: str | None
     mime_type: str
+    checked_at_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,19 +168,17 @@ class UrlContent:
     checked_at_us: int
 
 
-def load_provider_media(
-    tx: Tx, keys: Sequence[MediaKey], now_us: int, *, url_fresh_us: int = URL_FRESH_US
-) -> dict[MediaKey, ReadyMedia]:
+def load_provider_media(tx: Tx, keys: Sequence[MediaKey], now_us: int) -> dict[MediaKey, ReadyMedia]:
     """
     Return what upstream holds of these files for at least one more day, by key; keys without are left out.
 
-    A URL's content counts only if its server was asked within ``url_fresh_us``. At most two statements, whatever the
+    A URL's content counts only if its server was asked within ``URL_FRESH_US``. At most two statements, whatever the
     number of keys.
     """
     ready: dict[MediaKey, ReadyMedia] = {}
     for prefix, statement, column, times in (
         (ASSET_KEY, _READY_ASSETS, "media_id", {}),
-        (URL_KEY, _READY_URLS, "url_key", {"checked_after_us": now_us - url_fresh_us}),
+        (URL_KEY, _READY_URLS, "url_key", {"checked_after_us": now_us - URL_FRESH_US}),
     ):
         asked = sorted({key for key in keys if key[2].startswith(prefix)})
         if not asked:
@@ -187,11 +190,15 @@ def load_provider_media(
             "alive_after_us": now_us + PROVIDER_MARGIN_US,
             **times,
         }
-        for account_id, source_id, name, provider_media_id, kind, filename, mime_type in tx.rows(
+        for account_id, source_id, name, provider_media_id, kind, filename, mime_type, checked_at_us in tx.rows(
             statement, **parameters
         ):
             ready[account_id, source_id, prefix + name] = ReadyMedia(
-                provider_media_id=provider_media_id, kind=kind, filename=filename, mime_type=mime_type
+                provider_media_id=provider_media_id,
+                kind=kind,
+                filename=filename,
+                mime_type=mime_type,
+                checked_at_us=checked_at_us,
             )
     return ready
 
