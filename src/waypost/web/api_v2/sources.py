@@ -36,13 +36,14 @@ from waypost.store.sources import (
 )
 from waypost.store.transaction import Tx
 from waypost.web.auth import Principal
+from waypost.web.manage.editing import Editor
 from waypost.web.responses import json_response, reply_response
 
 SOURCES_LISTED_MAX = 1000
 
 
 class SourceEndpoints:
-    """Creates, shows, changes and deletes one account's sources."""
+    """Creates, shows, changes and deletes one account's sources; each change has its entry in the audit log."""
 
     def __init__(
         self,
@@ -70,7 +71,7 @@ class SourceEndpoints:
             return reply_response(self._replies.refused(members))
         new = self._new_source(principal.account_id, members)
         try:
-            await self._database.write(lambda tx: create_source(tx, self._sealer, new, now_us=self._clock.now_us()))
+            await self._database.write(lambda tx: self._create(tx, principal, new))
         except PhoneNumberTakenError:
             return self._phone_number_taken()
         await self._directory.refresh()
@@ -112,9 +113,10 @@ class SourceEndpoints:
                 secrets=new_secrets,
                 now_us=self._clock.now_us(),
             )
-            if record is not None and members.access_token is not None:
-                return resume_source(tx, principal.account_id, source_id)
-            return record
+            if record is None:
+                return None
+            self._note(tx, principal, "source.change", source_id)
+            return record if members.access_token is None else resume_source(tx, principal.account_id, source_id)
 
         try:
             record = await self._database.write(apply)
@@ -128,13 +130,25 @@ class SourceEndpoints:
     async def delete(self, principal: Principal, request: Request) -> Response:
         """Take a source out of use; its unsent messages fail."""
         source_id = request.path_params["id"]
-        is_deleted = await self._database.write(
-            lambda tx: delete_source(tx, principal.account_id, source_id, now_us=self._clock.now_us())
-        )
+        is_deleted = await self._database.write(lambda tx: self._delete(tx, principal, source_id))
         if not is_deleted:
             return reply_response(three_key(404))
         await self._directory.refresh()
         return json_response(source_deleted())
+
+    def _create(self, tx: Tx, principal: Principal, new: NewSource) -> None:
+        if create_source(tx, self._sealer, new, now_us=self._clock.now_us()) is not None:
+            self._note(tx, principal, "source.create", new.id)
+
+    def _delete(self, tx: Tx, principal: Principal, source_id: str) -> bool:
+        is_deleted = delete_source(tx, principal.account_id, source_id, now_us=self._clock.now_us())
+        if is_deleted:
+            self._note(tx, principal, "source.delete", source_id)
+        return is_deleted
+
+    def _note(self, tx: Tx, principal: Principal, action: str, source_id: str) -> None:
+        editor = Editor(actor=f"key:{principal.key_id}", ids=self._ids, clock=self._clock, sealer=self._sealer)
+        editor.note(tx, account_id=principal.account_id, action=action, target=source_id)
 
     def _new_source(self, account_id: str, members: SourceMembers) -> NewSource:
         return NewSource(
