@@ -6,14 +6,14 @@ The seams: what the gateway needs from outside, each with the contract every imp
 
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import uuid_utils
 
 from waypost.domain.errors import SendFailure
 from waypost.domain.message import Content, MediaKind, RecipientType
+from waypost.domain.value import value
 
 
 class Clock(Protocol):
@@ -88,7 +88,7 @@ class ShardLeases(Protocol):
     def may_start(self, shard: int) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ProviderSource:
     """The sending identity a provider needs; ``access_token`` is open here and must never be logged."""
 
@@ -98,7 +98,7 @@ class ProviderSource:
     access_token: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OutboundRequest:
     """
     One message as handed to a provider.
@@ -117,8 +117,7 @@ class OutboundRequest:
     filename: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """Upstream took the message; ``wamid`` is its id there."""
 
     wamid: str
@@ -138,7 +137,7 @@ class Provider(Protocol):
     async def download_media(self, source: ProviderSource, *, media_id: str, bytes_max: int) -> "DownloadedMedia": ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class DownloadedMedia:
     """A file fetched from the provider."""
 

@@ -217,14 +217,17 @@ class Dispatcher:
         )
 
     def _plan(self) -> dict[str, int]:
+        # As many as have ended since the last round will have ended when this one has committed: claimed ahead of the
+        # place they need, no place waits for a commit. Where nothing ends, nothing is claimed ahead.
+        places_max = self._limits.in_flight_max + len(self._finished)
         return plan_places(
             self._directory.now.sources,
             self._lanes.sources,
             self._active,
             self._leases,
             now=self._clock.monotonic(),
-            free=min(self._limits.in_flight_max - len(self._in_flight), self._limits.batch_max),
-            in_flight_max=self._limits.in_flight_max,
+            free=min(places_max - len(self._in_flight), self._limits.batch_max),
+            in_flight_max=places_max,
         )
 
     async def _poll(self, now: float) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from waypost.dispatch.outcome import Decision
 from waypost.domain.errors import FailureReason, SendFailure
+from waypost.domain.value import value
 from waypost.outbox import News, failed_news
 from waypost.ports import Accepted
 from waypost.store.claiming import Candidate, LaneKey
@@ -19,7 +20,7 @@ MediaKey = tuple[str, str, str]
 """(account id, source id, media key)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Settlement:
     """One ended attempt. ``decision`` is None for an accepted one; ``due_at_us`` is when a waiting message is due."""
 
@@ -55,7 +56,7 @@ class Round:
     released: Mapping[LaneKey, float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Claim:
     """A message whose intent is durable: it may start, and now must be accounted for."""
 

@@ -6,9 +6,9 @@ intent. Every statement is for the whole batch.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
+from waypost.domain.value import value
 from waypost.store.statements import Dialect, InsertMany, Sql, UpdateMany
 from waypost.store.tables import ATTEMPTS, MESSAGES
 from waypost.store.transaction import Tx
@@ -106,8 +106,7 @@ _END = UpdateMany(MESSAGES, ("state", "failure", "ended_at_us", "announced"), ke
 RECENT_STARTS_MAX: Final = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A queued message, as far as sending it needs to know."""
 
     id: str
@@ -129,7 +128,7 @@ class Candidate:
     failed_attempts: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AttemptStart:
     """The intent to send one message now."""
 
@@ -159,7 +158,7 @@ def load_candidates(tx: Tx, places: Mapping[str, int]) -> list[Candidate]:
         ]
     else:
         rows = tx.rows(_CANDIDATES, source_id=list(places), places=list(places.values()))
-    return [Candidate(*row) for row in rows]
+    return list(map(Candidate._make, rows))
 
 
 def load_waiting_heads(tx: Tx, lanes: Iterable[LaneKey]) -> dict[tuple[str, str, int], str]:
@@ -221,7 +220,7 @@ def promote_media(tx: Tx, *, source_id: str, media_key: str) -> int:
 
 def load_media_waiting(tx: Tx, *, source_id: str, media_key: str) -> list[Candidate]:
     """Return the messages that wait for this file."""
-    return [Candidate(*row) for row in tx.rows(_MEDIA_WAITING, source_id=source_id, media_key=media_key)]
+    return list(map(Candidate._make, tx.rows(_MEDIA_WAITING, source_id=source_id, media_key=media_key)))
 
 
 def find_lane_heads(tx: Tx, lanes: Sequence[LaneKey]) -> dict[LaneKey, tuple[str, str]]:

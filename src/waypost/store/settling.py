@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from waypost.domain.value import value
 from waypost.store.statements import Dialect, Sql, UpdateMany
 from waypost.store.tables import ATTEMPTS, MESSAGES
 from waypost.store.transaction import Tx
@@ -73,7 +74,7 @@ _DOUBT_ATTEMPT = UpdateMany(ATTEMPTS, ("outcome", "detail"), keys=("message_id",
 OUTCOME_ACCEPTED: Final = "accepted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AttemptEnd:
     """How one attempt ended; ``outcome`` is ``accepted`` or a ``SendFailureKind``."""
 
@@ -87,7 +88,7 @@ class AttemptEnd:
     wamid: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class UnsentChange:
     """What becomes of a message whose attempt was not accepted."""
 
