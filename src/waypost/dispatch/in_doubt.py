@@ -2,7 +2,7 @@
 The watch over attempts in doubt: resolved by a status with their token, released by the rule, or given up in words.
 
 A status that carries the token resolves an attempt wherever it comes in (``receive``); this service only releases and
-gives up, each judged on evidence read in one transaction and written in another that looks again.
+gives up, each judged on evidence of one moment, and written in another that looks again.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ from waypost.store.doubt import (
     was_ingress_healthy,
 )
 from waypost.store.engine import Database, Lane, StoreUnavailableError
+from waypost.store.moments import at_one_moment
 from waypost.store.transaction import Tx
 
 DOUBTS_PER_SWEEP: Final = 500
@@ -107,7 +108,7 @@ class DoubtWatch:
         owned = self._leases.owned()
         source_ids = [source_id for source_id, source in snapshot.sources.items() if source.shard in owned]
         now_us = self._clock.now_us()
-        found = await self._database.read(lambda tx: self._find(tx, source_ids, now_us))
+        found = await self._database.read(lambda tx: self._find_at_once(tx, source_ids, now_us))
         verdicts = self._judge(found, now_us)
         released = [item.doubt for item in found if verdicts[item.doubt.message_id] is Verdict.RELEASE]
         given_up = [item.doubt for item in found if verdicts[item.doubt.message_id] is Verdict.GIVE_UP]
@@ -119,6 +120,11 @@ class DoubtWatch:
             self._observer.swept(released=counts[0], given_up=counts[1])
             self._on_released()
             self._on_told()
+
+    def _find_at_once(self, tx: Tx, source_ids: Sequence[str], now_us: int) -> list[_Found]:
+        # A status that comes in meanwhile is in all of the evidence or in none of it.
+        with at_one_moment(tx):
+            return self._find(tx, source_ids, now_us)
 
     def _find(self, tx: Tx, source_ids: Sequence[str], now_us: int) -> list[_Found]:
         gap_us = int(self._settings.ingress_gap_seconds * MICROSECONDS)
