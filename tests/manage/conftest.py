@@ -79,7 +79,8 @@ class Api:
     async def key(self, *scopes: str, account_id: str = "a") -> str:
         minted = mint_key()
         await self.context.change(
-            lambda tx: create_key(tx, account_id=account_id, key=minted, name="k", scopes=frozenset(scopes), now_us=1)
+            lambda tx: create_key(tx, account_id=account_id, key=minted, name="k", scopes=frozenset(scopes), now_us=1),
+            account_id=None,
         )
         return minted.token
 

@@ -178,10 +178,10 @@ async def test_answers_are_not_kept_by_anyone(api: Api) -> None:
 async def test_a_lost_database_is_503_and_a_defect_500_without_detail(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def lost(operation: object) -> None:
+    async def lost(_operation: object, **_options: object) -> None:
         raise StoreUnavailableError("secret detail")
 
-    async def broken(operation: object) -> None:
+    async def broken(_operation: object, **_options: object) -> None:
         raise ZeroDivisionError("secret detail")
 
     monkeypatch.setattr(api.context.database, "read", lost)

@@ -196,9 +196,9 @@ async def test_a_test_event_is_queued_like_any_other(api: Api, kinds: list[str],
 
     queued = await api.post(f"/webhooks/{hook}/test")
 
-    rows = await api.context.read(lambda tx: list_pending(tx, "a", hook, at_most=10))
+    rows = await api.context.read(lambda tx: list_pending(tx, "a", hook, at_most=10), account_id=None)
     entry = Sql("SELECT entry FROM notifications WHERE id = :id")
-    stored = await api.context.read(lambda tx: tx.one(entry, id=queued.json["notification_id"]))
+    stored = await api.context.read(lambda tx: tx.one(entry, id=queued.json["notification_id"]), account_id=None)
     assert queued.status == 202
     assert [(queued.json["notification_id"], kind)] == [(row.id, row.kind) for row in rows]
     assert stored is not None
@@ -209,9 +209,9 @@ async def test_a_test_event_is_queued_like_any_other(api: Api, kinds: list[str],
 async def test_dead_letters_are_listed_and_told_again_singly_and_by_span(api: Api) -> None:
     hook = await _hook(api)
     letters = [(await api.post(f"/webhooks/{hook}/test")).json["notification_id"] for _ in range(3)]
-    await api.context.change(lambda tx: [tx.run(DEAD, id=letter) for letter in letters])
+    await api.context.change(lambda tx: [tx.run(DEAD, id=letter) for letter in letters], account_id=None)
     await api.context.change(
-        lambda tx: add(tx, "delivery_attempts", id="d", notification_id=letters[0], endpoint_id=hook)
+        lambda tx: add(tx, "delivery_attempts", id="d", notification_id=letters[0], endpoint_id=hook), account_id=None
     )
 
     dead = (await api.get(f"/webhooks/{hook}/notifications?limit=2")).json

@@ -31,7 +31,7 @@ async def _messages(api: Api) -> None:
         add(tx, "notifications", id="n1", subject_id=FIRST, batch_id="n1", state=2)
         add(tx, "delivery_attempts", id="d1", notification_id="n1")
 
-    await api.context.change(write)
+    await api.context.change(write, account_id=None)
 
 
 async def test_messages_are_listed_and_searched_without_numbers_in_urls(api: Api) -> None:
@@ -89,7 +89,9 @@ async def test_a_cancelled_message_is_told_to_subscribers_once(api: Api) -> None
     late = await api.post(f"/messages/{FIRST}/cancel")
 
     entries = Sql("SELECT entry FROM notifications WHERE endpoint_id = :id")
-    told = await api.context.read(lambda tx: [orjson.loads(row[0]) for row in tx.rows(entries, id=hook)])
+    told = await api.context.read(
+        lambda tx: [orjson.loads(row[0]) for row in tx.rows(entries, id=hook)], account_id=None
+    )
     assert (200, "cancelled", "cancelled") == (cancelled.status, cancelled.json["status"], cancelled.json["failure"])
     assert "cancelled" == cancelled.json["timeline"][-1]["status"]
     assert (409, 409) == (again.status, late.status)
@@ -105,7 +107,7 @@ async def test_files_and_inbound_messages_are_listed_page_by_page(api: Api) -> N
             add(tx, "media_assets", id=f"m{n}", created_at_us=NOW_US + n)
             add(tx, "inbound_messages", id=f"01c17ac6-a3d0-7000-8000-00000000000{n}", provider_id=f"w{n}")
 
-    await api.context.change(write)
+    await api.context.change(write, account_id=None)
 
     media = (await api.get("/media?limit=2")).json
     rest = (await api.get(f"/media?limit=2&cursor={media['next_cursor']}")).json
@@ -126,7 +128,7 @@ async def test_consents_are_checked_exported_and_followed_back(api: Api) -> None
             evidence=tuple(ConsentEvidence(recipient=each, source="WEB") for each in (one, two)),
             now_us=NOW_US,
         )
-        await api.context.change(lambda tx, write=write: record_consents(tx, api.context.ids, [write]))
+        await api.context.change(lambda tx, write=write: record_consents(tx, api.context.ids, [write]), account_id=None)
 
     checked = (await api.post("/consents/check", json={"recipients": ["+12025550143", one, "12025550149"]})).json
     first = (await api.post("/consents/export", json={"limit": 1})).json
@@ -161,7 +163,8 @@ async def test_the_overview_shows_queues_webhooks_and_recent_outcomes(api: Api) 
         await api.context.change(
             lambda tx, message_id=message_id, state=state: add(
                 tx, "messages", id=message_id, source_id=source.json["id"], state=int(state), accepted_at_us=now_us
-            )
+            ),
+            account_id=None,
         )
 
     shown = (await api.get("/overview")).json

@@ -122,7 +122,7 @@ class Acceptor:
             assets, contexts = _load_named(tx, [request])
             return _judge_all(request, _recipient_facts(tx, [request]), assets, contexts)
 
-        refusal = await self._database.read(judge_only)
+        refusal = await self._database.read(judge_only, account_id=account.id)
         return None if refusal is None else PolicyRefusal(refusal.reason, refusal.index or 0)
 
     def _source_of(self, account: Account, draft: MessageDraft) -> Source | None:

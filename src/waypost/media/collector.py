@@ -111,7 +111,7 @@ class Collector:
 
         A call for a file that is stored, failed or unknown fetches nothing. A failure here is no try of the file's.
         """
-        asset = await self._database.read(lambda tx: find_asset(tx, account_id, media_id))
+        asset = await self._database.read(lambda tx: find_asset(tx, account_id, media_id), account_id=account_id)
         if asset is None or asset.state != PENDING:
             return asset is not None and asset.state == STORED
         return await self._flights.run((account_id, media_id), lambda: self._collect(asset, counts=False))

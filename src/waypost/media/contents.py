@@ -79,10 +79,10 @@ class Contents:
 
     async def of_asset(self, account_id: str, media_id: str) -> Content | MediaFailure:
         """Return the content of an uploaded or inbound file."""
-        asset = await self._database.read(lambda tx: find_asset(tx, account_id, media_id))
+        asset = await self._database.read(lambda tx: find_asset(tx, account_id, media_id), account_id=account_id)
         if asset is not None and asset.state == PENDING and self._collect is not None:
             await self._collect(account_id, media_id)
-            asset = await self._database.read(lambda tx: find_asset(tx, account_id, media_id))
+            asset = await self._database.read(lambda tx: find_asset(tx, account_id, media_id), account_id=account_id)
         if asset is not None and asset.state == PENDING:
             return technical_failure("the file has not arrived from the provider yet")
         if asset is None or asset.state != STORED or asset.kind is None or asset.digest is None:
@@ -106,7 +106,7 @@ class Contents:
         )
 
     async def _of_url(self, account_id: str, url_key: str, url: str, kind: MediaKind | None) -> Content | MediaFailure:
-        known = await self._database.read(lambda tx: find_url(tx, account_id, url_key))
+        known = await self._database.read(lambda tx: find_url(tx, account_id, url_key), account_id=account_id)
         if known is not None and self._clock.now_us() - self._fresh_us < known.checked_at_us:
             return _content(known)
         failure_key = (account_id, url_key, kind)

@@ -61,8 +61,18 @@ class Step(Generic[Item, Result]):
     apply: Callable[[Tx, Sequence[Item]], Sequence[Result | Exception]]
 
 
-def _call_each(tx: Tx, operations: Sequence[Callable[[Tx], Any]]) -> Sequence[Any]:
-    return [operation(tx) for operation in operations]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Call:
+    operation: Callable[[Tx], Any]
+    account_id: str | None
+
+
+def _call_each(tx: Tx, calls: Sequence[_Call]) -> Sequence[Any]:
+    return [call.operation(_behind_wall(tx, call.account_id)) for call in calls]
+
+
+def _behind_wall(tx: Tx, account_id: str | None) -> Tx:
+    return tx if account_id is None else tx.for_account(account_id)
 
 
 class CommitObserver(Protocol):
@@ -314,17 +324,28 @@ class Database:
         """Return how many writes wait for their transaction now, those of the running commits left out."""
         return sum([writer.waiting() for writer in self._each_writer])
 
-    async def write(self, operation: Callable[[Tx], Result], *, lane: Lane = Lane.MANAGE) -> Result:
-        """Run one operation in a transaction of the lane; durable when this returns. For what is not hot."""
-        result: Result = await self.run(self._calls[lane], operation)
+    async def write(
+        self, operation: Callable[[Tx], Result], *, account_id: str | None = None, lane: Lane = Lane.MANAGE
+    ) -> Result:
+        """
+        Run one operation in a transaction of the lane; durable when this returns. For what is not hot.
+
+        ``account_id`` as in ``read``.
+        """
+        result: Result = await self.run(self._calls[lane], _Call(operation, account_id))
         return result
 
-    async def read(self, operation: Callable[[Tx], Result]) -> Result:
-        """Run a read on a connection of its own; it sees everything committed before the call."""
-        assert self._loop is not None
-        return await self._loop.run_in_executor(self._readers, self._read, operation)
+    async def read(self, operation: Callable[[Tx], Result], *, account_id: str | None = None) -> Result:
+        """
+        Run a read on a connection of its own; it sees everything committed before the call.
 
-    def _read(self, operation: Callable[[Tx], Result]) -> Result:
+        Name in ``account_id`` the account it is made for: PostgreSQL then shows it no other's rows, whatever its
+        statements say (``waypost.store.wall``). None is the gateway's own work, for all accounts.
+        """
+        assert self._loop is not None
+        return await self._loop.run_in_executor(self._readers, self._read, operation, account_id)
+
+    def _read(self, operation: Callable[[Tx], Result], account_id: str | None) -> Result:
         connection: Connection | None = getattr(self._reading, "connection", None)
         try:
             if connection is None:
@@ -332,7 +353,7 @@ class Database:
                 self._reading.connection = connection
                 self._open_readers.append(connection)
             connection.begin_read()
-            result = operation(connection.tx)
+            result = operation(_behind_wall(connection.tx, account_id))
             connection.end_read()
         except Exception as error:
             lost = error if isinstance(error, ConnectionLost) else connection and connection.as_lost(error)

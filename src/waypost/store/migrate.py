@@ -10,7 +10,7 @@ from waypost.store.tables import METADATA
 
 _LOCATION: Final = Path(__file__).parent / "migrations"
 
-SCHEMA_VERSION: Final = "0001"
+SCHEMA_VERSION: Final = "0002"
 """The revision this code needs; a test holds it to the newest file in ``migrations/versions``."""
 
 

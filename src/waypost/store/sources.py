@@ -209,7 +209,7 @@ def change_source(
     before = _record(row)
     after = change(before)
     after = replace(after, is_default=after.is_default or before.is_default)
-    if after.phone_number_id != before.phone_number_id and tx.one(
+    if after.phone_number_id != before.phone_number_id and tx.for_all_accounts().one(
         _TAKEN, phone_number_id=after.phone_number_id, id=source_id
     ):
         raise PhoneNumberTakenError

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import orjson
+import psycopg
 
 from waypost.store.arrays import array_literal
 from waypost.store.statements import Dialect, InsertMany, Sql, UpdateMany, pieces
+from waypost.store.wall import AccountCursor
 
 Row = tuple[Any, ...]
 
@@ -18,7 +20,9 @@ ROWS_PER_STATEMENT_MAX: Final = 5_000
 class Cursor(Protocol):
     """What both drivers' cursors share."""
 
-    rowcount: int
+    @property
+    def rowcount(self) -> int:
+        """How many rows the last statement returned or changed."""
 
     def execute(self, statement: str, parameters: Any = ..., /) -> Any:
         """Run one statement."""
@@ -34,11 +38,29 @@ class Tx:
     Not for use outside the operation it was given to, nor from another thread.
     """
 
-    __slots__ = ("_cursor", "dialect")
+    __slots__ = ("_cursor", "account_id", "dialect")
 
-    def __init__(self, dialect: Dialect, cursor: Cursor) -> None:
+    def __init__(self, dialect: Dialect, cursor: Cursor, *, account_id: str | None = None) -> None:
+        """``account_id``: on whose behalf, None for the gateway's own work."""
         self.dialect = dialect
+        self.account_id = account_id
         self._cursor = cursor
+
+    def for_account(self, account_id: str) -> "Tx":
+        """
+        Return the same transaction for work on one account's behalf: PostgreSQL holds it to that account's rows.
+
+        SQLite cannot, and there it changes nothing. Take the id from the caller's key, never from input.
+        """
+        if self.dialect is Dialect.SQLITE:
+            return Tx(self.dialect, self._cursor, account_id=account_id)
+        cursor = AccountCursor(cast("psycopg.Cursor[Row]", self._cursor), account_id)
+        return Tx(self.dialect, cursor, account_id=account_id)
+
+    def for_all_accounts(self) -> "Tx":
+        """Return the same transaction without the wall, for a question that is about all accounts by its nature."""
+        cursor = self._cursor.beyond if isinstance(self._cursor, AccountCursor) else self._cursor
+        return Tx(self.dialect, cast("Cursor", cursor))
 
     def rows(self, sql: Sql, **parameters: Any) -> list[Row]:
         """Run a statement that returns rows (also ``… RETURNING``), and return them all."""

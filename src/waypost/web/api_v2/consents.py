@@ -36,7 +36,9 @@ class ConsentEndpoints:
         asked = parse_consent_check(await request.body())
         if isinstance(asked, ContractRefusal):
             return reply_response(self._replies.refused(asked))
-        found = await self._database.read(lambda tx: find_consents(tx, principal.account_id, [asked]))
+        found = await self._database.read(
+            lambda tx: find_consents(tx, principal.account_id, [asked]), account_id=principal.account_id
+        )
         record = found.get(asked)
         if record is None or not record.is_opted_in(implicit_optin=principal.account.implicit_optin):
             return reply_response(self._replies.optin_not_found(asked))

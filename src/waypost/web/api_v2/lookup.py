@@ -22,7 +22,9 @@ class LookupEndpoint:
     async def handle(self, principal: Principal, request: Request) -> Response:
         """Answer one look-up; an unknown or foreign id is 404."""
         message_id = request.path_params["id"]
-        record = await self._database.read(lambda tx: find_message(tx, principal.account_id, message_id))
+        record = await self._database.read(
+            lambda tx: find_message(tx, principal.account_id, message_id), account_id=principal.account_id
+        )
         if record is None:
             return reply_response(three_key(404))
         return json_response(message_found(_view(record)))

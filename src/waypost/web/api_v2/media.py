@@ -115,7 +115,7 @@ class MediaEndpoints:
         if not isinstance(facts, MediaFacts):
             _logger.info("media.upload_refused", account_id=account_id, fault=facts.fault.value)
             return reply_response(self._replies.failed(BAD_MEDIA))
-        stored_bytes = await self._database.read(lambda tx: count_stored_bytes(tx, account_id))
+        stored_bytes = await self._database.read(lambda tx: count_stored_bytes(tx, account_id), account_id=account_id)
         if stored_bytes + facts.size_bytes > self._limits.account_stored_bytes_max:
             return reply_response(three_key(429), headers={"Retry-After": "3600"})
         digest = await self._blobs.put(received.path)
@@ -131,7 +131,8 @@ class MediaEndpoints:
                 size_bytes=facts.size_bytes,
                 filename=None if received.filename is None else safe_filename(received.filename),
                 now_us=self._clock.now_us(),
-            )
+            ),
+            account_id=account_id,
         )
         self._metrics.media_stored_bytes.inc(facts.size_bytes)
         _logger.info(
@@ -175,16 +176,16 @@ class MediaEndpoints:
         """Delete a file for the account; its bytes go once nothing refers to them."""
         media_id, now_us = request.path_params["id"], self._clock.now_us()
         is_deleted = await self._database.write(
-            lambda tx: delete_asset(tx, principal.account_id, media_id, now_us=now_us)
+            lambda tx: delete_asset(tx, principal.account_id, media_id, now_us=now_us), account_id=principal.account_id
         )
         return json_response(media_deleted()) if is_deleted else reply_response(three_key(404))
 
     async def _find(self, account_id: str, media_id: str) -> Asset | None:
-        asset = await self._database.read(lambda tx: find_asset(tx, account_id, media_id))
+        asset = await self._database.read(lambda tx: find_asset(tx, account_id, media_id), account_id=account_id)
         if asset is None or asset.state != PENDING:
             return asset
         await self._collector.collect_now(account_id, media_id)
-        return await self._database.read(lambda tx: find_asset(tx, account_id, media_id))
+        return await self._database.read(lambda tx: find_asset(tx, account_id, media_id), account_id=account_id)
 
 
 def _prepare(directory: Path) -> None:

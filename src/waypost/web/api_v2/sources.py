@@ -71,7 +71,10 @@ class SourceEndpoints:
             return reply_response(self._replies.refused(members))
         new = self._new_source(principal.account_id, members)
         try:
-            await self._database.write(lambda tx: self._create(tx, principal, new))
+            await self._database.write(
+                lambda tx: self._create(tx, principal, new),
+                account_id=principal.account_id,
+            )
         except PhoneNumberTakenError:
             return self._phone_number_taken()
         await self._directory.refresh()
@@ -80,14 +83,17 @@ class SourceEndpoints:
     async def list(self, principal: Principal, request: Request) -> Response:  # noqa: ARG002 - one handler shape
         """Show all sources of the account."""
         records = await self._database.read(
-            lambda tx: list_sources(tx, principal.account_id, at_most=SOURCES_LISTED_MAX)
+            lambda tx: list_sources(tx, principal.account_id, at_most=SOURCES_LISTED_MAX),
+            account_id=principal.account_id,
         )
         return json_response(sources_listed([_view(record) for record in records]))
 
     async def get(self, principal: Principal, request: Request) -> Response:
         """Show one source."""
         source_id = request.path_params["id"]
-        record = await self._database.read(lambda tx: find_source(tx, principal.account_id, source_id))
+        record = await self._database.read(
+            lambda tx: find_source(tx, principal.account_id, source_id), account_id=principal.account_id
+        )
         return reply_response(three_key(404)) if record is None else json_response(source_found(_view(record)))
 
     async def change(self, principal: Principal, request: Request) -> Response:
@@ -119,7 +125,7 @@ class SourceEndpoints:
             return record if members.access_token is None else resume_source(tx, principal.account_id, source_id)
 
         try:
-            record = await self._database.write(apply)
+            record = await self._database.write(apply, account_id=principal.account_id)
         except PhoneNumberTakenError:
             return self._phone_number_taken()
         if record is None:
@@ -130,7 +136,10 @@ class SourceEndpoints:
     async def delete(self, principal: Principal, request: Request) -> Response:
         """Take a source out of use; its unsent messages fail."""
         source_id = request.path_params["id"]
-        is_deleted = await self._database.write(lambda tx: self._delete(tx, principal, source_id))
+        is_deleted = await self._database.write(
+            lambda tx: self._delete(tx, principal, source_id),
+            account_id=principal.account_id,
+        )
         if not is_deleted:
             return reply_response(three_key(404))
         await self._directory.refresh()

@@ -55,7 +55,9 @@ class WebhookSwitchEndpoint:
         ]
         if not named:
             return reply_response(self._replies.failed(is_invalid("webhook_name")))
-        await self._database.write(lambda tx: self._switch(tx, principal, named, wanted))
+        await self._database.write(
+            lambda tx: self._switch(tx, principal, named, wanted), account_id=principal.account_id
+        )
         await self._directory.refresh()
         if wanted.status == "enable":
             self._on_enabled()

@@ -45,7 +45,9 @@ class AccountRoutes:
 
     async def list_page(self, cursor: Cursor = None, limit: Limit = PAGE_ROWS) -> Listing[AccountView]:
         """List accounts, oldest first."""
-        records = await self._context.read(lambda tx: list_accounts(tx, after=cursor or "", at_most=limit))
+        records = await self._context.read(
+            lambda tx: list_accounts(tx, after=cursor or "", at_most=limit), account_id=None
+        )
         return Listing(
             items=[AccountView.of(record) for record in records],
             next_cursor=next_cursor([record.id for record in records], limit=limit),
@@ -53,16 +55,22 @@ class AccountRoutes:
 
     async def create(self, caller: Calling, request: AccountCreation) -> AccountView:
         """Make an account; make its first key with the header `Waypost-Account`."""
-        return AccountView.of(await self._context.change(lambda tx: add_account(tx, caller.editor, request)))
+        return AccountView.of(
+            await self._context.change(lambda tx: add_account(tx, caller.editor, request), account_id=None)
+        )
 
     async def show(self, account_id: str) -> AccountView:
         """Show one account."""
-        return AccountView.of(await self._context.read(lambda tx: require_account(tx, account_id)))
+        return AccountView.of(
+            await self._context.read(lambda tx: require_account(tx, account_id), account_id=account_id)
+        )
 
     async def change(self, caller: Calling, account_id: str, request: AccountChange) -> AccountView:
         """Change what the request names; the rest stays."""
         return AccountView.of(
-            await self._context.change(lambda tx: alter_account(tx, caller.editor, account_id, request))
+            await self._context.change(
+                lambda tx: alter_account(tx, caller.editor, account_id, request), account_id=account_id
+            )
         )
 
     async def disable(self, caller: Calling, account_id: str) -> AccountView:
@@ -73,11 +81,15 @@ class AccountRoutes:
                 "This would end the key that asks for it.",
                 hint="Use an operator's key of another account, or: waypost accounts disable",
             )
-        return AccountView.of(await self._context.change(lambda tx: disable_account(tx, caller.editor, account_id)))
+        return AccountView.of(
+            await self._context.change(lambda tx: disable_account(tx, caller.editor, account_id), account_id=account_id)
+        )
 
     async def enable(self, caller: Calling, account_id: str) -> AccountView:
         """Let the account's keys in again."""
-        return AccountView.of(await self._context.change(lambda tx: enable_account(tx, caller.editor, account_id)))
+        return AccountView.of(
+            await self._context.change(lambda tx: enable_account(tx, caller.editor, account_id), account_id=account_id)
+        )
 
 
 class KeyRoutes:
@@ -97,7 +109,7 @@ class KeyRoutes:
     async def list_page(self, caller: Calling, cursor: Cursor = None, limit: Limit = PAGE_ROWS) -> Listing[KeyView]:
         """List the account's keys, revoked ones too."""
         records = await self._context.read(
-            lambda tx: list_keys(tx, caller.account_id, after=cursor or "", at_most=limit)
+            lambda tx: list_keys(tx, caller.account_id, after=cursor or "", at_most=limit), account_id=caller.account_id
         )
         return Listing(
             items=[KeyView.of(record) for record in records],
@@ -119,15 +131,23 @@ class KeyRoutes:
                 "An operator's key is made in the operator's own account.",
                 hint="Leave out the header waypost-account, or the scope manage.",
             )
-        return await self._context.change(lambda tx: add_key(tx, caller.editor, caller.account_id, request))
+        return await self._context.change(
+            lambda tx: add_key(tx, caller.editor, caller.account_id, request), account_id=caller.account_id
+        )
 
     async def show(self, caller: Calling, key_id: str) -> KeyView:
         """Show one key, without its secret."""
-        record = await self._context.read(lambda tx: find_key(tx, caller.account_id, key_id))
+        record = await self._context.read(
+            lambda tx: find_key(tx, caller.account_id, key_id), account_id=caller.account_id
+        )
         if record is None:
             raise not_found("key")
         return KeyView.of(record)
 
     async def revoke(self, caller: Calling, key_id: str) -> KeyView:
         """End a key for good; all nodes refuse it within a second. A second call changes nothing."""
-        return KeyView.of(await self._context.change(lambda tx: end_key(tx, caller.editor, caller.account_id, key_id)))
+        return KeyView.of(
+            await self._context.change(
+                lambda tx: end_key(tx, caller.editor, caller.account_id, key_id), account_id=caller.account_id
+            )
+        )

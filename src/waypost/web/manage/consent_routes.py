@@ -27,7 +27,9 @@ class ConsentRoutes:
     async def check(self, caller: Calling, request: ConsentCheck) -> Listing[ConsentView]:
         """Look up to 1000 recipients up; those of whom nothing is known are left out."""
         recipients = list(dict.fromkeys(request.recipients))
-        found = await self._context.read(lambda tx: find_consents(tx, caller.account_id, recipients))
+        found = await self._context.read(
+            lambda tx: find_consents(tx, caller.account_id, recipients), account_id=caller.account_id
+        )
         return Listing(
             items=[ConsentView.of(found[recipient]) for recipient in recipients if recipient in found],
             next_cursor=None,
@@ -36,7 +38,8 @@ class ConsentRoutes:
     async def export(self, caller: Calling, request: ConsentExport) -> Listing[ConsentView]:
         """Read all consents of the account, page by page, in the order of the recipients."""
         records = await self._context.read(
-            lambda tx: list_consents(tx, caller.account_id, after=request.cursor or "", at_most=request.limit)
+            lambda tx: list_consents(tx, caller.account_id, after=request.cursor or "", at_most=request.limit),
+            account_id=caller.account_id,
         )
         return Listing(
             items=[ConsentView.of(record) for record in records],
@@ -47,7 +50,8 @@ class ConsentRoutes:
         """Read everything recorded about one recipient, newest first."""
         before = request.cursor or BEFORE_ALL
         entries = await self._context.read(
-            lambda tx: list_history(tx, caller.account_id, request.recipient, before=before, at_most=request.limit)
+            lambda tx: list_history(tx, caller.account_id, request.recipient, before=before, at_most=request.limit),
+            account_id=caller.account_id,
         )
         return Listing(
             items=[ConsentEntryView.of(entry) for entry in entries],

@@ -51,13 +51,21 @@ class ManageContext:
         """Where webhooks may be sent to."""
         return webhook_policy(self.settings)
 
-    async def read(self, operation: Callable[[Tx], Result]) -> Result:
-        """Run a read. Raises ``StoreUnavailableError``."""
-        return await self.database.read(operation)
+    async def read(self, operation: Callable[[Tx], Result], *, account_id: str | None) -> Result:
+        """
+        Run a read for an account, None only for what an operator asks over all of them.
 
-    async def change(self, operation: Callable[[Tx], Result]) -> Result:
-        """Run a change in a transaction; when this returns it is durable and this node knows of it."""
-        result = await self.database.write(operation)
+        Raises ``StoreUnavailableError``.
+        """
+        return await self.database.read(operation, account_id=account_id)
+
+    async def change(self, operation: Callable[[Tx], Result], *, account_id: str | None) -> Result:
+        """
+        Run a change for an account in a transaction; when this returns it is durable and this node knows of it.
+
+        ``account_id`` is None only for what an operator does beyond any one account.
+        """
+        result = await self.database.write(operation, account_id=account_id)
         await self.directory.refresh()
         return result
 

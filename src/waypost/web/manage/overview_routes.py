@@ -52,12 +52,15 @@ class OverviewRoutes:
     async def show(self, caller: Calling) -> OverviewView:
         """Show queues by number, webhooks, and where the messages of the last 24 hours stand."""
         since_us = self._context.clock.now_us() - RECENT_US
-        return await self._context.read(lambda tx: measure_account(tx, caller.account_id, since_us=since_us))
+        return await self._context.read(
+            lambda tx: measure_account(tx, caller.account_id, since_us=since_us), account_id=caller.account_id
+        )
 
     async def audit(self, caller: Calling, cursor: Cursor = None, limit: Limit = PAGE_ROWS) -> Listing[AuditView]:
         """List who changed what, newest first."""
         entries = await self._context.read(
-            lambda tx: list_changes(tx, caller.account_id, before=cursor or BEFORE_ALL, at_most=limit)
+            lambda tx: list_changes(tx, caller.account_id, before=cursor or BEFORE_ALL, at_most=limit),
+            account_id=caller.account_id,
         )
         return Listing(
             items=[AuditView.of(entry) for entry in entries],

@@ -52,19 +52,23 @@ class MessageRoutes:
         wanted = as_filter(request)
         before = request.cursor or BEFORE_ALL
         page = await self._context.read(
-            lambda tx: search_messages(tx, caller.account_id, wanted, before=before, at_most=request.limit)
+            lambda tx: search_messages(tx, caller.account_id, wanted, before=before, at_most=request.limit),
+            account_id=caller.account_id,
         )
         return Listing(items=[MessageView.of(row) for row in page.rows], next_cursor=page.next_before)
 
     async def show(self, caller: Calling, message_id: str) -> MessageDetailView:
         """Show one message: what it says, and everything that became of it."""
-        return await self._context.read(lambda tx: show_message(tx, caller.account_id, message_id))
+        return await self._context.read(
+            lambda tx: show_message(tx, caller.account_id, message_id), account_id=caller.account_id
+        )
 
     async def cancel(self, caller: Calling, message_id: str) -> MessageDetailView:
         """Cancel a message that nothing was done about yet. Once acknowledged, it is never sent."""
         snapshot = self._context.directory.now
         lane = await self._context.change(
-            lambda tx: cancel_message(tx, caller.editor, caller.account_id, message_id, snapshot=snapshot)
+            lambda tx: cancel_message(tx, caller.editor, caller.account_id, message_id, snapshot=snapshot),
+            account_id=caller.account_id,
         )
         self._context.notify_now()
         self._context.lanes_ended([lane])
@@ -73,7 +77,8 @@ class MessageRoutes:
     async def inbound(self, caller: Calling, cursor: Cursor = None, limit: Limit = PAGE_ROWS) -> Listing[InboundView]:
         """List what came in, newest first, without what it says."""
         rows = await self._context.read(
-            lambda tx: list_inbound(tx, caller.account_id, before=cursor or BEFORE_ALL, at_most=limit)
+            lambda tx: list_inbound(tx, caller.account_id, before=cursor or BEFORE_ALL, at_most=limit),
+            account_id=caller.account_id,
         )
         return Listing(
             items=[InboundView.of(row) for row in rows],
@@ -94,7 +99,9 @@ class MediaRoutes:
     async def list_page(self, caller: Calling, cursor: Cursor = None, limit: Limit = PAGE_ROWS) -> Listing[MediaView]:
         """List the account's files, newest first. Their bytes are at `GET /api/v2/media/{mediaId}`."""
         before = (2**62, "") if cursor is None else parse_media_cursor(cursor)
-        rows = await self._context.read(lambda tx: list_media(tx, caller.account_id, before=before, at_most=limit))
+        rows = await self._context.read(
+            lambda tx: list_media(tx, caller.account_id, before=before, at_most=limit), account_id=caller.account_id
+        )
         cursors = [f"{row.created_at_us}.{row.id}" for row in rows]
         return Listing(items=[MediaView.of(row) for row in rows], next_cursor=next_cursor(cursors, limit=limit))
 

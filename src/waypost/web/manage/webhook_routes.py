@@ -74,7 +74,8 @@ class WebhookRoutes:
     ) -> Listing[EndpointView]:
         """List the account's webhooks, disabled ones too."""
         records = await self._context.read(
-            lambda tx: list_endpoints(tx, self._context.sealer, caller.account_id, after=cursor or "", at_most=limit)
+            lambda tx: list_endpoints(tx, self._context.sealer, caller.account_id, after=cursor or "", at_most=limit),
+            account_id=caller.account_id,
         )
         return Listing(
             items=[EndpointView.of(record) for record in records],
@@ -86,14 +87,18 @@ class WebhookRoutes:
         policy = self._context.webhook_policy
         return _with_secret(
             await self._context.change(
-                lambda tx: add_webhook(tx, caller.editor, caller.account_id, request, policy=policy)
+                lambda tx: add_webhook(tx, caller.editor, caller.account_id, request, policy=policy),
+                account_id=caller.account_id,
             )
         )
 
     async def show(self, caller: Calling, webhook_id: str) -> EndpointView:
         """Show one webhook."""
         return EndpointView.of(
-            await self._context.read(lambda tx: require_webhook(tx, caller.editor, caller.account_id, webhook_id))
+            await self._context.read(
+                lambda tx: require_webhook(tx, caller.editor, caller.account_id, webhook_id),
+                account_id=caller.account_id,
+            )
         )
 
     async def change(self, caller: Calling, webhook_id: str, request: WebhookChange) -> EndpointView:
@@ -101,19 +106,24 @@ class WebhookRoutes:
         policy = self._context.webhook_policy
         return EndpointView.of(
             await self._context.change(
-                lambda tx: alter_webhook(tx, caller.editor, caller.account_id, webhook_id, request, policy=policy)
+                lambda tx: alter_webhook(tx, caller.editor, caller.account_id, webhook_id, request, policy=policy),
+                account_id=caller.account_id,
             )
         )
 
     async def delete(self, caller: Calling, webhook_id: str) -> Response:
         """Take a webhook out of use for good; what is pending for it is dropped."""
-        await self._context.change(lambda tx: remove_webhook(tx, caller.editor, caller.account_id, webhook_id))
+        await self._context.change(
+            lambda tx: remove_webhook(tx, caller.editor, caller.account_id, webhook_id), account_id=caller.account_id
+        )
         return Response(status_code=204)
 
     async def rotate_secret(self, caller: Calling, webhook_id: str) -> NewEndpointView:
         """Sign with a new secret; for 24 h calls carry the signatures of both. The answer shows it, for this once."""
         return _with_secret(
-            await self._context.change(lambda tx: renew_secret(tx, caller.editor, caller.account_id, webhook_id))
+            await self._context.change(
+                lambda tx: renew_secret(tx, caller.editor, caller.account_id, webhook_id), account_id=caller.account_id
+            )
         )
 
     async def disable(self, caller: Calling, webhook_id: str, request: WebhookDisabling | None = None) -> EndpointView:
@@ -121,20 +131,23 @@ class WebhookRoutes:
         reason = (request or WebhookDisabling()).reason
         return EndpointView.of(
             await self._context.change(
-                lambda tx: silence_webhook(tx, caller.editor, caller.account_id, webhook_id, reason=reason)
+                lambda tx: silence_webhook(tx, caller.editor, caller.account_id, webhook_id, reason=reason),
+                account_id=caller.account_id,
             )
         )
 
     async def enable(self, caller: Calling, webhook_id: str) -> EndpointView:
         """Call a webhook again, beginning with what is pending."""
-        record = await self._context.change(lambda tx: revive_webhook(tx, caller.editor, caller.account_id, webhook_id))
+        record = await self._context.change(
+            lambda tx: revive_webhook(tx, caller.editor, caller.account_id, webhook_id), account_id=caller.account_id
+        )
         self._context.notify_now()
         return EndpointView.of(record)
 
     async def test(self, caller: Calling, webhook_id: str) -> QueuedView:
         """Queue a made-up event, signed and delivered like any other; `x-apiheader` is `waypost-test`."""
         notification_id = await self._context.change(
-            lambda tx: queue_test_event(tx, caller.editor, caller.account_id, webhook_id)
+            lambda tx: queue_test_event(tx, caller.editor, caller.account_id, webhook_id), account_id=caller.account_id
         )
         self._context.notify_now()
         return QueuedView(notification_id=notification_id)
@@ -155,7 +168,7 @@ class WebhookRoutes:
             rows = fetch(tx, caller.account_id, webhook_id, before=cursor or BEFORE_ALL, at_most=limit)
             return [NotificationView.of(row) for row in rows]
 
-        items = await self._context.read(look)
+        items = await self._context.read(look, account_id=caller.account_id)
         return Listing(items=items, next_cursor=next_cursor([item.id for item in items], limit=limit))
 
     async def attempts(self, caller: Calling, webhook_id: str, notification_id: str) -> Listing[DeliveryView]:
@@ -168,14 +181,15 @@ class WebhookRoutes:
             rows = list_deliveries(tx, caller.account_id, [found[0]], at_most=PAGE_ROWS_MAX)
             return [DeliveryView.of(row) for row in rows]
 
-        return Listing(items=await self._context.read(look), next_cursor=None)
+        return Listing(items=await self._context.read(look, account_id=caller.account_id), next_cursor=None)
 
     async def replay(self, caller: Calling, webhook_id: str, request: Replay) -> ReplayedView:
         """Deliver the dead letters of a time span again: same ids, same bodies, fresh signatures."""
         count = await self._context.change(
             lambda tx: replay_dead_span(
                 tx, caller.editor, caller.account_id, webhook_id, since=request.since, until=request.until
-            )
+            ),
+            account_id=caller.account_id,
         )
         self._context.notify_now()
         return ReplayedView(replayed=count, may_have_more=may_have_more(count))
@@ -183,7 +197,8 @@ class WebhookRoutes:
     async def replay_one(self, caller: Calling, webhook_id: str, notification_id: str) -> ReplayedView:
         """Deliver one dead letter again, with the others it was batched with."""
         count = await self._context.change(
-            lambda tx: replay_dead_one(tx, caller.editor, caller.account_id, webhook_id, notification_id)
+            lambda tx: replay_dead_one(tx, caller.editor, caller.account_id, webhook_id, notification_id),
+            account_id=caller.account_id,
         )
         self._context.notify_now()
         return ReplayedView(replayed=count, may_have_more=False)
