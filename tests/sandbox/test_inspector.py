@@ -186,3 +186,15 @@ async def test_the_page_is_served_whole_from_here(make: Make, path: str, kind: s
     assert response.headers["Content-Type"].startswith(kind)
     assert "http://" not in text
     assert "https://" not in text
+
+
+@pytest.mark.parametrize(
+    "body", ['{"delivery_status":5}', '{"delivery_status":[null]}', '{"incoming_message":null}', "null", "7", "[1]"]
+)
+async def test_a_body_that_only_looks_like_a_webhook_is_kept_as_another(make: Make, body: str) -> None:
+    client = await make()
+
+    async with client.http.post(f"{client.url}/inspector/webhooks", data=body) as response:
+        assert response.status == 200
+
+    assert [event["kind"] for event in await client.events()] == ["other"]

@@ -183,5 +183,8 @@ async def test_the_home_page_shows_numbers_phones_and_commands(world: World) -> 
     assert f"+{PHONE}" in page
     assert "&lt;Ann&gt;" in page
     assert f"curl -s {world.url}/sandbox/phones/" in page
-    async with world.http.get(f"{world.url}/sandbox/style.css") as response:
-        assert response.status == 200
+    for name, kind in (("style.css", "text/css"), ("icon.svg", "image/svg+xml")):
+        assert f"/sandbox/{name}" in page
+        async with world.http.get(f"{world.url}/sandbox/{name}") as response:
+            assert response.status == 200
+            assert response.headers["Content-Type"].startswith(kind)

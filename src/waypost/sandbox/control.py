@@ -23,6 +23,7 @@ def build_control(sandbox: "Sandbox") -> Starlette:
         Route("/sandbox", home.page),
         Route("/sandbox/", home.page),
         Route("/sandbox/style.css", home.style),
+        Route("/sandbox/icon.svg", home.icon),
         Route("/sandbox/status", admin.status),
         Route("/sandbox/phones", phones.list_phones),
         Route(phone, phones.show),

@@ -25,20 +25,28 @@ class HomePage:
         pages = resources.files("waypost.sandbox") / "pages"
         self._template = Template((pages / "home.html").read_text())
         self._style = (pages / "style.css").read_text()
+        self._icon = (pages / "icon.svg").read_text()
 
     async def page(self, request: Request) -> Response:
         network = self._sandbox.network
         base_url = html.escape(self._sandbox.base_url_of(request.scope))
         root = urlsplit(base_url).path
         numbers = "".join(
-            f'<tr><td><a href="{root}/sandbox/numbers/{n.phone_number_id}">{n.phone_number_id}</a></td>'
-            f"<td>+{n.display_phone_number}</td><td>{n.waba_id}</td><td>{html.escape(n.status)}</td></tr>"
+            "<tr>"
+            + _cell("Number id", _link(f"{root}/sandbox/numbers/{n.phone_number_id}", n.phone_number_id))
+            + _cell("Number", f"+{html.escape(n.display_phone_number)}")
+            + _cell("Account", html.escape(n.waba_id))
+            + _cell("Status", html.escape(n.status))
+            + "</tr>"
             for n in network.numbers.values()
         )
         phones = "".join(
-            f'<tr><td><a href="{root}/sandbox/phones/{p.number}">+{p.number}</a></td><td>{html.escape(p.name)}</td>'
-            f"<td>{'online' if p.online else 'offline'}</td>"
-            f'<td><a href="{root}/sandbox/phones/{p.number}/messages">{len(p.thread)} messages</a></td></tr>'
+            "<tr>"
+            + _cell("Phone", _link(f"{root}/sandbox/phones/{p.number}", f"+{p.number}"))
+            + _cell("Name", html.escape(p.name))
+            + _cell("State", "online" if p.online else "offline")
+            + _cell("Thread", _link(f"{root}/sandbox/phones/{p.number}/messages", _counted(len(p.thread))))
+            + "</tr>"
             for p in list(network.phones.values())[:_PHONES_SHOWN_MAX]
         )
         number = next(iter(network.numbers.values()), None)
@@ -61,3 +69,20 @@ class HomePage:
     async def style(self, request: Request) -> Response:
         del request
         return Response(self._style, media_type="text/css")
+
+    async def icon(self, request: Request) -> Response:
+        del request
+        return Response(self._icon, media_type="image/svg+xml", headers=PAGE_HEADERS)
+
+
+def _cell(name: str, content: str) -> str:
+    """Return a cell that says its column's name where the page is too narrow for a table."""
+    return f'<td data-name="{name}">{content}</td>'
+
+
+def _link(url: str, text: str) -> str:
+    return f'<a href="{html.escape(url)}">{html.escape(text)}</a>'
+
+
+def _counted(messages: int) -> str:
+    return "1 message" if messages == 1 else f"{messages} messages"

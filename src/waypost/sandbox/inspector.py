@@ -92,6 +92,7 @@ class Inspector:
             "/": ((pages / "inspector.html").read_text(), "text/html"),
             "/inspector.js": ((pages / "inspector.js").read_text(), "text/javascript"),
             "/style.css": ((pages / "style.css").read_text(), "text/css"),
+            "/icon.svg": ((pages / "icon.svg").read_text(), "image/svg+xml"),
         }
         self._app = self._routes()
         for record in self._journal.replay():
@@ -282,21 +283,22 @@ def _content(body: bytes) -> Any:
         return body.decode(errors="replace")
 
 
+def _entries(content: Any, member: str) -> list[dict[str, Any]]:
+    """Return the entries of a body that is formed like a webhook of this member; none of any other."""
+    entries = content.get(member) if isinstance(content, dict) else None
+    return entries if isinstance(entries, list) and all(isinstance(item, dict) for item in entries) else []
+
+
 def _kind(content: Any) -> str:
-    if isinstance(content, dict):
-        if "delivery_status" in content:
-            return "event"
-        if "incoming_message" in content:
-            return "incoming"
-    return "other"
+    if _entries(content, "delivery_status"):
+        return "event"
+    return "incoming" if _entries(content, "incoming_message") else "other"
 
 
 def _message_ids(content: Any) -> set[str]:
-    if not isinstance(content, dict):
-        return set()
-    found = {item.get("ncmessage_id") for item in content.get("delivery_status") or [] if isinstance(item, dict)}
-    for item in content.get("incoming_message") or []:
-        context = item.get("context") if isinstance(item, dict) else None
+    found = {item.get("ncmessage_id") for item in _entries(content, "delivery_status")}
+    for item in _entries(content, "incoming_message"):
+        context = item.get("context")
         if isinstance(context, dict):
             found.add(context.get("ncmessage_id"))
     return {one for one in found if isinstance(one, str) and one}

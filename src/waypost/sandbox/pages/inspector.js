@@ -1,5 +1,6 @@
 "use strict";
 const rows = document.getElementById("rows");
+const table = document.getElementById("table");
 const state = document.getElementById("state");
 const filter = document.getElementById("filter");
 const pause = document.getElementById("pause");
@@ -14,7 +15,7 @@ function summary(event) {
   if (event.kind === "incoming") {
     return body.incoming_message.map((one) => `${one.message_type} from ${one.from}`).join("\n");
   }
-  return typeof body === "string" ? body.slice(0, 200) : Object.keys(body).join(", ");
+  return body && typeof body === "object" ? Object.keys(body).join(", ") : String(body).slice(0, 200);
 }
 
 function cell(row, name, text, style) {
@@ -37,12 +38,18 @@ function rowOf(event) {
   full.textContent = JSON.stringify({ headers: event.headers, body: event.body }, null, 2);
   details.append(head, full);
   what.append(details);
-  const words = { true: "good", false: "bad", null: "not judged" };
-  cell(row, "Signature", words[event.verified] + (event.reason ? ": " + event.reason : ""),
+  const judged = { true: "good", false: "bad", null: "not judged" };
+  cell(row, "Signature", judged[event.verified] + (event.reason ? ": " + event.reason : ""),
     event.verified === null ? "soft" : event.verified ? "good" : "bad");
   cell(row, "Answered", event.answered, event.answered === 200 ? "good" : "bad");
   cell(row, "Path", event.path);
   return row;
+}
+
+function words(page) {
+  if (page.total === 0) return "Nothing has come yet.";
+  if (page.events.length === 0) return `None of the ${page.total} kept is like that.`;
+  return `${page.total} kept.`;
 }
 
 async function refresh() {
@@ -56,7 +63,8 @@ async function refresh() {
     shown = text;
     const page = JSON.parse(text);
     rows.replaceChildren(...page.events.map(rowOf));
-    state.textContent = page.total === 0 ? "Nothing has come yet." : `${page.total} kept.`;
+    table.hidden = page.events.length === 0;
+    state.textContent = words(page);
   } catch {
     state.textContent = "The inspector does not answer.";
     shown = "";
