@@ -233,3 +233,13 @@ async def test_the_watchdog_reports_a_blocked_loop_once():
 
     [line] = [line for line in lines if line["event"] == "loop.stalled"]
     assert line["late_seconds"] >= 0.05
+
+
+async def test_a_start_that_is_refused_for_a_known_reason_is_told_to_the_caller_and_is_no_crash():
+    seen: list[str] = []
+
+    with structlog.testing.capture_logs() as logs, pytest.raises(RuntimeError, match="broken"):
+        await run_services([Probe("a", seen), Probe("b", seen, on_start=fail)], refusals=(RuntimeError,))
+
+    assert seen == ["a start", "b start", "b stop", "a ran", "a stop"]
+    assert [line for line in logs if line["log_level"] == "error"] == []

@@ -65,6 +65,7 @@ async def run_services(
     on_ready: Callable[[], None] | None = None,
     stop: asyncio.Event | None = None,
     handle_signals: bool = True,
+    refusals: tuple[type[Exception], ...] = (),
 ) -> int:
     """
     Run the services until a signal, `stop`, or a crash, and return the process's exit code.
@@ -75,12 +76,15 @@ async def run_services(
         on_ready: called once, when every service has started.
         stop: setting it begins the shutdown, as a signal does.
         handle_signals: off for a caller who is not in the main thread or has handlers of its own.
+        refusals: what a `start` may raise that is no defect, and explains itself to whoever started the process.
 
     Returns:
         0 after a clean stop; 70 when a service crashed; 75 when the budget was not enough; 128 + n when a second
         signal n cut the stop short.
+
+    Raises one of `refusals`, once what had started by then has stopped.
     """
-    supervisor = _Supervisor(drain_seconds=drain_seconds, stop=stop or asyncio.Event())
+    supervisor = _Supervisor(drain_seconds=drain_seconds, stop=stop or asyncio.Event(), refusals=refusals)
     with _signals_handled(supervisor.take_signal) if handle_signals else contextlib.nullcontext():
         return await supervisor.run(services, on_ready)
 
@@ -104,9 +108,11 @@ def _signals_handled(take_signal: Callable[[int], bool]) -> Iterator[None]:
 
 
 class _Supervisor:
-    def __init__(self, *, drain_seconds: float, stop: asyncio.Event) -> None:
+    def __init__(self, *, drain_seconds: float, stop: asyncio.Event, refusals: tuple[type[Exception], ...]) -> None:
         self._drain_seconds = drain_seconds
         self._stop = stop
+        self._refusals = refusals
+        self._refusal: Exception | None = None
         self._hurry = asyncio.Event()
         self._exit_code = EXIT_CLEAN
 
@@ -135,6 +141,8 @@ class _Supervisor:
                 raise
             finally:
                 await self._drain(group, running)
+        if self._refusal is not None:
+            raise self._refusal
         return self._exit_code
 
     async def _start_all(self, group: asyncio.TaskGroup, services: Sequence[Service], running: list[_Running]) -> bool:
@@ -162,7 +170,11 @@ class _Supervisor:
     async def _guard(self, work: Callable[[], Awaitable[None]], service: Service, phase: str) -> None:
         try:
             await work()
-        except Exception:  # The outermost edge of a service: whatever it is, the process goes down in order.
+        except Exception as error:  # The outermost edge of a service: whatever it is, the process goes down in order.
+            if phase == "start" and isinstance(error, self._refusals):
+                self._refusal = error
+                self._stop.set()
+                return
             _logger.exception("service.crashed", service=service.name, phase=phase)
             self._fail()
 

@@ -93,6 +93,26 @@ def test_a_message_is_sent_watched_and_looked_at_while_the_demo_runs(
     assert {"settings", "database", "files", "clock", "master key"} <= {finding["check"] for finding in doctor.json}
 
 
+@pytest.mark.parametrize("command", ["demo", "serve"])
+def test_a_second_process_on_the_same_data_directory_says_what_to_do_and_ends_with_1(
+    demo: dict[str, Any], data_dir: Path, tmp_path: Path, command: str
+) -> None:
+    second = subprocess.run(
+        [sys.executable, "-m", "waypost.cli", command, "--port", "0", "--data-dir", str(data_dir)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=60,
+        check=False,
+    )
+
+    assert second.returncode == ExitCode.FAILURE
+    assert "Traceback" not in second.stderr + second.stdout
+    assert second.stderr.splitlines()[-1] == (
+        f"Waypost cannot start: another Waypost serves from {data_dir}: stop it, or choose another WAYPOST_DATA_DIR"
+    )
+
+
 def test_sending_needs_one_thing_to_send_and_a_gateway(waypost: Command, data_dir: Path) -> None:
     assert waypost("messages", "send", PHONE).code == ExitCode.USAGE
     assert waypost("messages", "send", PHONE, "--text", "x").code == ExitCode.USAGE

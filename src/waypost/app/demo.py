@@ -82,9 +82,12 @@ async def build_demo(foundation: Foundation) -> Demo:
         SandboxSettings(base_url=settings.sandbox_url, data_dir=settings.data_dir / "sandbox"), inspector=inspector
     )
     port = int(settings.sandbox_url.rpartition(":")[2])
-    services: list[Service] = [_serving(sandbox, port)]
+    services: list[Service] = []
     for service in gateway.services:
         services.append(service)
+        if service.name == "ownership":
+            # Not before: until then another process may have the data directory, and the sandbox's files in it.
+            services.append(_serving(sandbox, port))
         if service is gateway.server:
             services.append(Part(name="demo-number", opening=lambda: _register(sandbox, gateway, account)))
     return Demo(gateway, account, sandbox, services)

@@ -75,7 +75,9 @@ async def _serve(settings: Settings, roles: frozenset[Role]) -> int:
         gateway.is_ready = True
         log.info("process.ready", roles=sorted(roles), node=foundation.node, port=gateway.server.port)
 
-    return await run_services(gateway.services, drain_seconds=settings.drain_seconds, on_ready=announce)
+    return await run_services(
+        gateway.services, drain_seconds=settings.drain_seconds, on_ready=announce, refusals=_EXPECTED
+    )
 
 
 async def _demo(settings: Settings) -> int:
@@ -85,7 +87,9 @@ async def _demo(settings: Settings) -> int:
         settle_memory()
         demo.announce()
 
-    return await run_services(demo.services, drain_seconds=settings.drain_seconds, on_ready=announce)
+    return await run_services(
+        demo.services, drain_seconds=settings.drain_seconds, on_ready=announce, refusals=_EXPECTED
+    )
 
 
 def settle_memory() -> None:
