@@ -84,10 +84,10 @@ async def build_demo(foundation: Foundation) -> Demo:
     port = int(settings.sandbox_url.rpartition(":")[2])
     services: list[Service] = []
     for service in gateway.services:
-        services.append(service)
-        if service.name == "ownership":
-            # Not before: until then another process may have the data directory, and the sandbox's files in it.
+        if service is gateway.server:
+            # Not sooner: until the data directory is known to be ours, the sandbox's files in it may be another's.
             services.append(_serving(sandbox, port))
+        services.append(service)
         if service is gateway.server:
             services.append(Part(name="demo-number", opening=lambda: _register(sandbox, gateway, account)))
     return Demo(gateway, account, sandbox, services)
