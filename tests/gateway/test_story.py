@@ -129,3 +129,18 @@ async def test_a_webhook_switched_off_by_name_is_told_later_what_happened_meanwh
     await house.is_told(message_id, "sent", "delivered", "read")
     _, answer = await house.call("POST", path, json=switch | {"webhook_name": "no-such"})
     assert "webhook_name is invalid" == answer["error"]["message"]
+
+
+async def test_the_wait_for_the_first_request_is_measured_once_for_each_message(house):
+    await house.writes_first(PHONE)
+    await house.fault("http_5xx", count=1, status=503, body="json", code=131016)
+
+    ids = [(await house.send(house.entry(PHONE)))[0] for _ in range(3)]
+    await house.becomes("read", *ids)
+
+    _, body = await house.call("GET", "/metrics")
+    found = dict(
+        line.rsplit(" ", 1) for line in body.decode().splitlines() if "wait_seconds" in line and line[0] != "#"
+    )
+    assert 3.0 == float(found["waypost_dispatch_wait_seconds_count"])
+    assert 0 < float(found["waypost_dispatch_wait_seconds_sum"]) < 60

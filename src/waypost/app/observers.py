@@ -1,6 +1,6 @@
 """What the verbs tell of themselves, as metrics and log lines; label look-ups are done once, here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from waypost.contract.errors import remark_of
 from waypost.domain.errors import FailureReason, SendFailureKind
@@ -70,9 +70,20 @@ class DispatchMetrics:
         if outcome != "accepted":
             self._metrics.dispatch_upstream_errors.labels(outcome).inc()
 
-    def round_done(self, *, starts: int, settled: int, in_flight: int, refused: Mapping[FailureReason, int]) -> None:
+    def round_done(
+        self,
+        *,
+        starts: int,
+        settled: int,
+        in_flight: int,
+        refused: Mapping[FailureReason, int],
+        waits_us: Sequence[int],
+    ) -> None:
         """See ``DispatchObserver``."""
         self._metrics.dispatch_starts.inc(starts)
+        for wait_us in waits_us:
+            # Accepted by a node whose clock is ahead, a message may seem to have waited less than nothing.
+            self._metrics.dispatch_wait_seconds.observe(max(0, wait_us) / 1_000_000)
         self._metrics.dispatch_in_flight.set(in_flight)
         for reason, count in refused.items():
             self._metrics.accept_refused.labels(remark_of(reason)[:4]).inc(count)

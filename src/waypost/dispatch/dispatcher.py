@@ -7,7 +7,7 @@ still allowed when it has committed. Memory holds only what is under way, never 
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -43,8 +43,15 @@ class DispatchObserver(AttemptObserver, Protocol):
     """Told of rounds and ends; for metrics."""
 
     def round_done(
-        self, *, starts: int, settled: int, in_flight: int, refused: Mapping[FailureReason, int]
-    ) -> None: ...
+        self,
+        *,
+        starts: int,
+        settled: int,
+        in_flight: int,
+        refused: Mapping[FailureReason, int],
+        waits_us: Sequence[int],
+    ) -> None:
+        """``waits_us``: of each message started for the first time, how long it waited since it was accepted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +279,7 @@ class Dispatcher:
             self._on_told()
 
     def _take_result(self, result: RoundResult, round_: Round) -> None:
-        now = self._clock.monotonic()
+        now, now_us = self._clock.monotonic(), self._clock.now_us()
         self._next_due_us = result.next_due_us
         for claim in result.claims:
             # As the round knew it: a source deleted since then may be gone from the directory, but what it was claimed
@@ -305,6 +312,7 @@ class Dispatcher:
             settled=len(round_.settlements),
             in_flight=len(self._in_flight),
             refused=result.refused,
+            waits_us=[now_us - one.candidate.accepted_at_us for one in result.claims if one.number == 1],
         )
 
     def release(self, lane: LaneKey) -> None:

@@ -70,6 +70,11 @@ class Metrics:
             "waypost_dispatch_queue_oldest_seconds", "Age of the oldest such message, by state, in seconds.", ["state"]
         )
         self.dispatch_starts = self._counter("waypost_dispatch_starts", "Attempts started towards the provider.")
+        self.dispatch_wait_seconds = self._histogram(
+            "waypost_dispatch_wait_seconds",
+            "Time from a message's acceptance to its first request, its schedule included, in seconds.",
+            _SLOW_SECONDS,
+        )
         self.dispatch_outcomes = self._counter(
             "waypost_dispatch_outcomes",
             "Attempts ended, by outcome: accepted, rejected, throttled, transient, misconfigured, in_doubt, ...",
