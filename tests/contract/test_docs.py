@@ -8,7 +8,9 @@ import pytest
 from waypost.contract import errors
 from waypost.contract.errors import ERRORS, ContractError
 from waypost.contract.requests import parse_send_request
+from waypost.domain.message import MediaKind
 from waypost.domain.policy import SourcePolicy
+from waypost.media.sniff import KIND_BYTES_MAX
 
 DOCS = Path(__file__).parents[2] / "docs"
 ERRORS_PAGE = (DOCS / "errors.md").read_text(encoding="utf-8")
@@ -59,6 +61,14 @@ def test_every_request_on_the_page_of_the_contract_is_accepted(request_text):
     drafts = parse_send_request(request_text.encode(), source_policy=SourcePolicy.STRICT, now_us=0)
 
     assert isinstance(drafts, list)
+
+
+def test_the_page_of_the_contract_has_the_largest_file_of_each_kind_in_the_unit_it_names():
+    [unit] = re.findall(r"^An MB is ([\d,]+) bytes here\.", CONTRACT_PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| (image|audio|video|document) \| [^|]+ \| (\d+) MB \|$", CONTRACT_PAGE, re.MULTILINE)
+    documented = {MediaKind(kind): int(size) * int(unit.replace(",", "")) for kind, size in rows}
+
+    assert {kind: size for kind, size in KIND_BYTES_MAX.items() if kind is not MediaKind.STICKER} == documented
 
 
 def test_the_page_of_the_contract_shows_every_type():
