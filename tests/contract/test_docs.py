@@ -64,7 +64,7 @@ def test_every_request_on_the_page_of_the_contract_is_accepted(request_text):
 
 
 def test_the_page_of_the_contract_has_the_largest_file_of_each_kind_in_the_unit_it_names():
-    [unit] = re.findall(r"^An MB is ([\d,]+) bytes here\.", CONTRACT_PAGE, re.MULTILINE)
+    [unit] = re.findall(r"^An MB is ([\d,]+) bytes here,", CONTRACT_PAGE, re.MULTILINE)
     rows = re.findall(r"^\| (image|audio|video|document) \| [^|]+ \| (\d+) MB \|$", CONTRACT_PAGE, re.MULTILINE)
     documented = {MediaKind(kind): int(size) * int(unit.replace(",", "")) for kind, size in rows}
 

@@ -21,8 +21,10 @@ from waypost.media.content import FileContent
 
 _MEBIBYTE = 1 << 20
 """
-What the provider's "MB" is taken for. Its media page (Sep 2026) does not say whether that is 1,000,000 bytes; the larger
-reading refuses nothing that it would take, and what it refuses fails with the same code, only later.
+What the provider's "MB" is taken for.
+
+Its media page (Sep 2026) does not say whether that is 1,000,000 bytes. The larger reading refuses nothing that it would
+take, and what it refuses fails with the same code, only later.
 """
 IMAGE_BYTES_MAX = 5 * _MEBIBYTE
 AUDIO_BYTES_MAX = 16 * _MEBIBYTE
