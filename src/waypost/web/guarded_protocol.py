@@ -10,23 +10,28 @@ import array
 import asyncio
 import fcntl
 import termios
+from collections import deque
 from dataclasses import replace
 from typing import Any, Final, cast
+from urllib.parse import unquote
 
 import httptools
 from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import get_remote_addr
 from uvicorn.server import ServerState
 
 from waypost.web import connection_guard as refusals
 from waypost.web.connection_guard import LINGER_SECONDS, ConnectionGuard, Refusal
+from waypost.web.request_cycle import RequestCycle
 
 # A client may send this many requests ahead of the answers; each holds memory until its turn.
 PIPELINE_MAX: Final = 16
 _METHODS: Final = frozenset({b"DELETE", b"GET", b"HEAD", b"OPTIONS", b"PATCH", b"POST", b"PUT"})
 _DECISIVE: Final = frozenset({b"expect", b"transfer-encoding", b"upgrade"})
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
+_ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 
 # The phases of a connection, in order: from `_DEAF` on what the client sends is thrown away, from `_LINGERING` on
 # nothing more is written. Plain numbers, because they are compared several times for each request.
@@ -82,6 +87,9 @@ class _Transport:
 
 class GuardedProtocol(HttpToolsProtocol):
     """One connection. `guard` is shared by all connections of the server."""
+
+    cycle: RequestCycle  # type: ignore[assignment]
+    pipeline: deque[tuple[RequestCycle, Any]]  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -164,13 +172,15 @@ class GuardedProtocol(HttpToolsProtocol):
         self._phase = _HEADERS
         self._since = _NOT_YET
         self._pending_bytes = 0
-        super().on_message_begin()
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
 
     def on_headers_complete(self) -> None:
         refusal = self._judge_headers()
         if refusal is not None:
             raise _RefusedError(refusal)
-        super().on_headers_complete()
+        self._begin_cycle()
         self._phase = _SERVING
         self._since = _NOT_YET
         self._is_used = True
@@ -178,6 +188,45 @@ class GuardedProtocol(HttpToolsProtocol):
         # The parser appends trailers here, and the application's headers must not grow: they might pass for
         # credentials.
         self.headers = []
+
+    def _begin_cycle(self) -> None:
+        """Call the application, or have it called when the requests before this one are answered."""
+        parser, version = self.parser, self.parser.get_http_version()
+        raw_path, _, query = self.url.partition(b"?")
+        path = raw_path.decode("latin-1")
+        scope = {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "method": parser.get_method().decode("ascii"),
+            "root_path": "",
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "headers": self.headers,
+        }
+        before = self.cycle
+        cycle = self.cycle = RequestCycle(
+            scope,
+            self.transport,
+            self.flow,
+            keep_alive=version == "1.1" and parser.should_keep_alive(),
+            expects_continue=self.expect_100_continue,
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_cycle(cycle)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+
+    def _start_cycle(self, cycle: RequestCycle) -> None:
+        task = self.loop.create_task(cycle.run(self.app))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def _judge_headers(self) -> Refusal | None:
         headers, limits, parser = self.headers, self._limits, self.parser
@@ -226,7 +275,19 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._pending_bytes = 0
-        super().on_body(body)
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
+
+    def on_message_complete(self) -> None:
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
 
     # What uvicorn's request cycle calls.
 
@@ -238,8 +299,7 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            cycle, app = self.pipeline.pop()
-            self._start_asgi_task(cycle, app)
+            self._start_cycle(self.pipeline.pop()[0])
         elif phase == _HEADERS:
             self._since = self.loop.time()
         elif phase == _DEAF or self.cycle.more_body:
@@ -295,7 +355,7 @@ class GuardedProtocol(HttpToolsProtocol):
                 return
             cycle.disconnected = True
             cycle.message_event.set()
-            if cycle.response_started:
+            if cycle.has_written:
                 refusal = replace(refusal, answer=b"")
         self.transport.write(refusal.answer)
         self._phase = _DEAF
