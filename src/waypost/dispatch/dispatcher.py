@@ -118,7 +118,7 @@ class Dispatcher:
 
     def wake(self, source_ids: Collection[str] = ()) -> None:
         """Look for work at once: of these sources, or with none named of all. Called on the event loop."""
-        if source_ids and all(source_id in self._lanes.sources for source_id in source_ids):
+        if source_ids and self._lanes.sources.keys() >= set(source_ids):
             self._active.update(source_ids)
         else:
             self._next_poll = 0.0

@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from hmac import compare_digest
 from math import ceil
 from types import MappingProxyType
@@ -120,6 +121,12 @@ SCOPES: Final[Mapping[str, Scope]] = MappingProxyType(
 """Operation to the scope it needs."""
 
 
+@lru_cache(maxsize=1024)
+def _operations_of(scopes: frozenset[str]) -> frozenset[str]:
+    """Return what these scopes open; MANAGE opens everything. Asked for every request, so remembered."""
+    return frozenset(operation for operation, scope in SCOPES.items() if scope in scopes or Scope.MANAGE in scopes)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """Who is calling: a key, and the account it acts for."""
@@ -131,8 +138,7 @@ class Principal:
 
     def may(self, operation: str) -> bool:
         """Say whether the key may do this; an operation that ``SCOPES`` does not know is refused."""
-        scope = SCOPES.get(operation)
-        return scope is not None and (scope in self.scopes or Scope.MANAGE in self.scopes)
+        return operation in _operations_of(self.scopes)
 
     @property
     def is_operator(self) -> bool:
