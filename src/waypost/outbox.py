@@ -45,10 +45,14 @@ class IncomingNews:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """Something only the gateway knows: ``type`` such as ``message.in_doubt``; ``data`` holds no content or numbers."""
+    """
+    Something only the gateway knows: ``type`` such as ``message.in_doubt``; ``data`` holds no content or numbers.
+
+    ``source_id`` None: it is about the account, and for every endpoint that hears notices.
+    """
 
     account_id: str
-    source_id: str
+    source_id: str | None
     subject_id: str
     type: str
     occurred_at_us: int

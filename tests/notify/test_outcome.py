@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypost.notify.outcome import Outcome, Rule, judge, parse_retry_after
+from waypost.notify.outcome import Outcome, Rule, disabled_failing, judge, parse_retry_after
 from waypost.settings import NotifySettings
 
 SCHEDULE = NotifySettings().schedule_seconds
@@ -14,6 +14,13 @@ NOW_US = 1_792_000_000_000_000
 
 def verdict(status: int | None, *, failed_tries: int = 1, retry_after: float | None = None, random: float = 0.0):
     return judge(RULE, status=status, failed_tries=failed_tries, retry_after_seconds=retry_after, random=random)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(432_000, "5 days"), (129_600, "36 hours"), (7_200, "2 hours"), (90, "90 seconds")]
+)
+def test_the_reason_of_a_disabled_endpoint_names_the_time_that_is_set(seconds: float, words: str):
+    assert disabled_failing(seconds) == f"No delivery has succeeded for {words}."
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])

@@ -4,7 +4,6 @@ import orjson
 import pytest
 from tests.notify.conftest import ACCOUNT, Answer, House, Receiver
 
-from waypost.notify.outcome import DISABLED_FAILING
 from waypost.settings import NotifySettings
 from waypost.store.endpoints import enable_endpoint
 from waypost.store.statements import Sql
@@ -115,11 +114,12 @@ async def test_a_success_releases_nothing_while_the_endpoint_asked_to_wait(house
     assert states[slow].due_in_seconds == 60
 
 
+@pytest.mark.parametrize("source_ids", [None, frozenset({"s1"})])
 async def test_an_endpoint_that_fails_for_five_days_is_disabled_and_the_others_are_told(
-    house: House, receiver: Receiver
+    house: House, receiver: Receiver, source_ids: frozenset[str] | None
 ):
     dead = await house.add_endpoint("http://127.0.0.1:1/")
-    await house.add_endpoint(receiver.url, kinds=("notice",))
+    await house.add_endpoint(receiver.url, kinds=("notice",), source_ids=source_ids)
     [first] = await house.add(dead, "one")
 
     async with house.notifying():
@@ -133,11 +133,11 @@ async def test_an_endpoint_that_fails_for_five_days_is_disabled_and_the_others_a
         await receiver.until_count(1)
         await house.until(lambda _: house.directory.now.endpoints[dead].disabled_reason is not None)
 
-    assert house.directory.now.endpoints[dead].disabled_reason == DISABLED_FAILING
+    assert house.directory.now.endpoints[dead].disabled_reason == "No delivery has succeeded for 5 days."
     [notice] = orjson.loads(receiver.requests[0].body)["notice"]
     assert notice["type"] == "endpoint.disabled"
     assert notice["endpoint_id"] == dead
-    assert notice["reason"] == DISABLED_FAILING
+    assert notice["reason"] == "No delivery has succeeded for 5 days."
     assert (await house.states())[first].state == 0
 
 

@@ -10,7 +10,6 @@ from waypost.domain.retry import JITTER_SHARE, notify_retry_seconds
 
 GONE_STATUS: Final = 410
 DISABLED_GONE: Final = "The endpoint answered 410 Gone."
-DISABLED_FAILING: Final = "No delivery has succeeded for 5 days."
 """What the manage API and the notice show as the reason."""
 
 
@@ -45,6 +44,14 @@ class Verdict:
 
 
 _DELIVERED: Final = Verdict(outcome=Outcome.DELIVERED)
+
+
+def disabled_failing(seconds: float) -> str:
+    """Return the reason shown of an endpoint where no delivery has succeeded for so long, in the largest fit unit."""
+    for unit, unit_seconds in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * unit_seconds:
+            return f"No delivery has succeeded for {seconds / unit_seconds:g} {unit}."
+    return f"No delivery has succeeded for {seconds:g} seconds."
 
 
 def is_acknowledged(status: int | None) -> bool:

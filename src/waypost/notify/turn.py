@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from waypost.notify.loading import load_units
-from waypost.notify.outcome import DISABLED_FAILING, DISABLED_GONE, Outcome
+from waypost.notify.outcome import DISABLED_GONE, Outcome, disabled_failing
 from waypost.notify.unit import Unit
 from waypost.outbox import Notice, tell
 from waypost.ports import IdFactory
@@ -187,9 +187,8 @@ def _judge_endpoints(tx: Tx, turn: Turn, result: TurnResult) -> None:
     mark_endpoints(tx, succeeded=succeeded.intersection(turn.suspects), failed=failing, now_us=turn.now_us)
     if not failing:
         return
-    reasons = dict.fromkeys(
-        find_long_failing(tx, failing, before_us=turn.now_us - turn.disable_after_us), DISABLED_FAILING
-    )
+    long_failing = find_long_failing(tx, failing, before_us=turn.now_us - turn.disable_after_us)
+    reasons = dict.fromkeys(long_failing, disabled_failing(turn.disable_after_us / 1_000_000))
     reasons |= dict.fromkeys(gone, DISABLED_GONE)
     for endpoint_id, reason in reasons.items():
         if disable_endpoint(tx, endpoint_id, reason=reason, now_us=turn.now_us):
@@ -205,7 +204,7 @@ def _tell_others(tx: Tx, turn: Turn, endpoint_id: str, reason: str) -> None:
     others = tuple(other for other in turn.snapshot.endpoints_by_account.get(account_id, ()) if other.id != endpoint_id)
     notice = Notice(
         account_id=account_id,
-        source_id="",
+        source_id=None,
         subject_id=endpoint_id,
         type=ENDPOINT_DISABLED,
         occurred_at_us=turn.now_us,

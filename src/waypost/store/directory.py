@@ -118,13 +118,15 @@ class Endpoint:
     failing_since_us: int | None
     disabled_reason: str | None
 
-    def wants(self, kind: str, source_id: str) -> bool:
+    def wants(self, kind: str, source_id: str | None) -> bool:
         """
-        Say whether an event of this kind about this source is for this endpoint.
+        Say whether an event of this kind about this source, or about none, is for this endpoint.
+
+        What is about no source concerns the account, and an endpoint for some sources hears it too.
 
         A disabled endpoint wants them too: it receives nothing, but what happens meanwhile waits until it is enabled.
         """
-        return kind in self.kinds and (self.source_ids is None or source_id in self.source_ids)
+        return kind in self.kinds and (self.source_ids is None or source_id is None or source_id in self.source_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ EMPTY: Final = Snapshot(-1, {}, {}, {}, {}, {}, {}, {})
 
 def bump_directory(tx: Tx) -> None:
     """Count a change; call it in the transaction that makes the change."""
-    tx.run(_BUMP)
+    tx.for_all_accounts().run(_BUMP)
 
 
 def shard_of(source_id: str) -> int:
