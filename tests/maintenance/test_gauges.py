@@ -11,8 +11,13 @@ from waypost.domain.policy import SourcePolicy
 from waypost.maintenance.gauges import Gauges
 from waypost.observe.metrics import Metrics
 from waypost.settings import LimitSettings
+from waypost.store.accounts import create_account
 from waypost.store.directory import Account, Directory
+from waypost.store.endpoints import NewEndpoint, create_endpoint, delete_endpoint, new_webhook_secret
 from waypost.store.engine import Database, StoreUnavailableError
+from waypost.store.sealing import Sealer
+from waypost.store.statements import Sql
+from waypost.store.transaction import Tx
 
 
 class NoShard(EveryShard):
@@ -142,15 +147,34 @@ async def test_too_many_waiting_writes_refuse_everybody(gauges: Gauges, monkeypa
     assert gauges.refuses(_account()) == 503
 
 
-async def test_notifications_are_shown_by_state_with_the_age_of_the_first_due(
-    gauges: Gauges, rows: Rows, metrics: Metrics, clock: HandClock
+async def test_notifications_of_living_endpoints_are_shown_by_state_with_the_age_of_the_first_due(  # noqa: PLR0917
+    gauges: Gauges, rows: Rows, metrics: Metrics, database: Database, directory: Directory, sealer: Sealer
 ) -> None:
-    for number, (state, due_at_us) in enumerate(((0, NOW_US - 9 * SECOND_US), (0, NOW_US), (1, 0), (2, 0))):
+    def prepare(tx: Tx) -> None:
+        create_account(tx, account_id="a", name="A", now_us=NOW_US)
+        for endpoint_id in ("e", "gone"):
+            new = NewEndpoint(
+                id=endpoint_id,
+                account_id="a",
+                name="Hook",
+                url="https://hooks.example.org/",
+                kinds=frozenset({"event"}),
+                secret=new_webhook_secret(),
+            )
+            create_endpoint(tx, sealer, new, now_us=NOW_US)
+        delete_endpoint(tx, "a", "gone", now_us=NOW_US)
+        tx.run(Sql("DELETE FROM sources"))
+
+    await database.write(prepare)
+    await directory.refresh()
+    for number, (endpoint_id, state, due_at_us) in enumerate(
+        (("e", 0, NOW_US - 9 * SECOND_US), ("e", 0, NOW_US), ("e", 1, 0), ("e", 2, 0), ("gone", 0, 0), ("gone", 2, 0))
+    ):
         await rows.add(
             "notifications",
             id=f"n{number}",
             account_id="a",
-            endpoint_id="e",
+            endpoint_id=endpoint_id,
             subject_id="m",
             kind="event",
             entry="{}",

@@ -188,19 +188,43 @@ def _notification(notification_id: str, *, state: int, ended_at_us: int | None =
     }
 
 
+def _endpoint(endpoint_id: str, *, deleted_at_us: int | None = None):
+    return {
+        "id": endpoint_id,
+        "account_id": "a",
+        "name": "Hook",
+        "url": "https://hooks.example.org/",
+        "kinds": '["event"]',
+        "secret_sealed": b"x",
+        "created_at_us": NOW_US,
+        "deleted_at_us": deleted_at_us,
+    }
+
+
+async def test_what_waits_for_a_deleted_endpoint_ends_and_says_why(
+    retention: Retention, rows: Rows, ids: CountedIds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WALK_ROWS", 2)
+    await rows.add("webhook_endpoints", **_endpoint("e"))
+    await rows.add("webhook_endpoints", **_endpoint("gone", deleted_at_us=NOW_US))
+    living = ids.new()
+    await rows.add("notifications", **_notification(living, state=0))
+    for _ in range(5):
+        await rows.add("notifications", **_notification(ids.new(), state=0, endpoint_id="gone"))
+
+    counts = [(await retention.sweep())["undeliverable"] for _ in range(2)]
+
+    assert counts == [5, 0]
+    assert await rows.all("SELECT id FROM notifications WHERE state = 0") == [(living,)]
+    assert set(await rows.all("SELECT state, ended_at_us, last_error FROM notifications WHERE state <> 0")) == {
+        (2, NOW_US, "the endpoint was deleted")
+    }
+
+
 async def test_notifications_go_with_the_text_they_carry_but_never_while_they_may_be_delivered(
     retention: Retention, rows: Rows, ids: CountedIds, clock: HandClock
 ) -> None:
-    await rows.add(
-        "webhook_endpoints",
-        id="e",
-        account_id="a",
-        name="Hook",
-        url="https://hooks.example.org/",
-        kinds='["event"]',
-        secret_sealed=b"x",
-        created_at_us=NOW_US,
-    )
+    await rows.add("webhook_endpoints", **_endpoint("e"))
     delivered, dead, pending, homeless = (ids.new() for _ in range(4))
     await rows.add("notifications", **_notification(delivered, state=1, ended_at_us=NOW_US))
     await rows.add("notifications", **_notification(dead, state=2, ended_at_us=NOW_US + 3 * DAY_US))

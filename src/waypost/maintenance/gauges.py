@@ -121,7 +121,9 @@ class Gauges:
                 self._metrics.dispatch_in_doubt.set(count)
 
     def _show_notifications(self, depths: Sequence[EndpointDepth]) -> None:
-        own = [depth for depth in depths if self._owns_endpoint(depth.endpoint_id)]
+        # What waits for a deleted endpoint is told to nobody, and soon ended.
+        known = self._directory.now.endpoints
+        own = [depth for depth in depths if depth.endpoint_id in known and self._owns_endpoint(depth.endpoint_id)]
         now_us = self._clock.now_us()
         earliest_us = min((d.earliest_due_us for d in own if d.earliest_due_us is not None), default=now_us)
         self._metrics.notify_notifications.labels("pending").set(sum(depth.pending for depth in own))

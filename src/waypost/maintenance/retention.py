@@ -110,11 +110,13 @@ class Retention:
         """
         Remove all that is due, and return how many of each kind; ends early when stopping.
 
+        Notifications that wait for a deleted endpoint are ended first, so that their time begins.
+
         A second call at once removes nothing. Raises StoreUnavailableError, or OSError from the blob store; what was
         removed until then stays removed.
         """
         now_us = self._clock.now_us()
-        counts: dict[str, int] = {}
+        counts = {"undeliverable": await self._end_undeliverable(now_us)}
         text_us, metadata_us = (
             now_us - int(days * DAY_US) for days in (self._settings.text_days, self._settings.metadata_days)
         )
@@ -169,6 +171,14 @@ class Retention:
             after = step.through
             if not await self._pause():
                 return deleted
+
+    async def _end_undeliverable(self, now_us: int) -> int:
+        ended = 0
+        while True:
+            found = await self._database.write(lambda tx: store.end_undeliverable(tx, now_us=now_us, places=WALK_ROWS))
+            ended += found
+            if found < WALK_ROWS or not await self._pause():
+                return ended
 
     async def _delete_aged(self, statement: Sql, until_us: int) -> int:
         deleted = 0

@@ -121,6 +121,13 @@ IDEMPOTENCY_RECORDS: Final = _aged("idempotency_records", "account_id, operation
 INGRESS_GAPS: Final = _aged("ingress_gaps", "started_at_us", "ended_at_us")
 
 
+_END_UNDELIVERABLE: Final = Sql(
+    "UPDATE notifications SET state = 2, ended_at_us = :now_us, last_error = 'the endpoint was deleted' WHERE id IN ("
+    "SELECT n.id FROM webhook_endpoints e CROSS JOIN notifications n "
+    "WHERE e.deleted_at_us IS NOT NULL AND n.endpoint_id = e.id AND n.state = 0 LIMIT :places) AND state = 0"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One piece of a walk: it ended behind ``through`` (None: at the end), and these rows on it are due."""
@@ -172,6 +179,11 @@ def delete_due(tx: Tx, shelf: Shelf, ids: Sequence[str], *, until_us: int) -> in
 def delete_aged(tx: Tx, statement: Sql, *, until_us: int, places: int) -> int:
     """Delete the oldest rows of a table with an index on its time; return how many."""
     return tx.run(statement, until_us=until_us, places=places)
+
+
+def end_undeliverable(tx: Tx, *, now_us: int, places: int) -> int:
+    """End notifications whose endpoint was deleted, at most so many; return how many."""
+    return tx.run(_END_UNDELIVERABLE, now_us=now_us, places=places)
 
 
 def blank_messages(tx: Tx, ids: Sequence[str], *, until_us: int) -> int:
