@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from waypost.dispatch.lanes import Lanes, SourceLane
 from waypost.dispatch.outcome import decide
-from waypost.dispatch.plan import plan_places
+from waypost.dispatch.plan import next_start, plan_places
 from waypost.dispatch.round import Claim, MediaKey, Round, RoundResult, Settlement
 from waypost.dispatch.round_step import RoundStep
 from waypost.dispatch.sender import AttemptObserver, Sender
@@ -172,11 +172,16 @@ class Dispatcher:
         if self._next_due_us is not None:
             moments.append(now + (self._next_due_us - self._clock.now_us()) / 1_000_000)
         if len(self._in_flight) < self._limits.in_flight_max:
-            moments += [
-                lane.bucket.next_start(now)
-                for source_id in self._active
-                if (lane := self._lanes.sources.get(source_id)) is not None
-            ]
+            first = next_start(
+                self._directory.now.sources,
+                self._lanes.sources,
+                self._active,
+                self._leases,
+                now=now,
+                in_flight_max=self._limits.in_flight_max,
+            )
+            if first is not None:
+                moments.append(first)
         return max(0.0, min(moments) - now)
 
     async def _round(self, *, starts_allowed: bool) -> None:

@@ -29,7 +29,7 @@ def plan_places(
     """
     if free <= 0:
         return {}
-    source_max = in_flight_max if len(lanes) == 1 else int(in_flight_max * SOURCE_SHARE_OF_PLACES)
+    source_max = _source_max(lanes, in_flight_max)
     wanted: dict[str, dict[str, int]] = {}
     held: dict[str, dict[str, int]] = {}
     for source_id in active:
@@ -45,6 +45,38 @@ def plan_places(
     for account_id, share in by_account.items():
         places |= fair_shares(share, wanted[account_id], held=held[account_id])
     return places
+
+
+def next_start(
+    sources: Mapping[str, Source],
+    lanes: Mapping[str, SourceLane],
+    active: Iterable[str],
+    leases: ShardLeases,
+    *,
+    now: float,
+    in_flight_max: int,
+) -> float | None:
+    """
+    Return when the first of the active sources may start, monotonic seconds; None if none waits for its pace alone.
+
+    One that is paused, whose lease ends, or that holds all the places it may have, is left out: no time ends that, and
+    whoever waited for one would wait no time at all, over and over.
+    """
+    source_max = _source_max(lanes, in_flight_max)
+    moments = [
+        lane.bucket.next_start(now)
+        for source_id in active
+        if (source := sources.get(source_id)) is not None
+        and (lane := lanes.get(source_id)) is not None
+        and source.paused_reason is None
+        and lane.in_flight_count < source_max
+        and leases.may_start(source.shard)
+    ]
+    return min(moments, default=None)
+
+
+def _source_max(lanes: Mapping[str, SourceLane], in_flight_max: int) -> int:
+    return in_flight_max if len(lanes) == 1 else int(in_flight_max * SOURCE_SHARE_OF_PLACES)
 
 
 def _sums(by_account: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
