@@ -2,7 +2,8 @@
 A throw-away PostgreSQL server on a free loopback port, for tests and benchmarks.
 
 The server keeps its default durability (`fsync`, `full_page_writes` and `synchronous_commit` on): Waypost refuses to
-start on anything weaker, and figures measured on anything weaker would not be honest.
+start on anything weaker, and figures measured on anything weaker would not be honest. For the same reason databases
+belong to an ordinary role: a superuser stands above row-level security.
 """
 
 import os
@@ -24,6 +25,8 @@ from psycopg import sql
 VERSION_MIN = 14
 START_SECONDS_MAX = 60.0
 _SERVER_PROGRAMS = ("initdb", "postgres")
+SUPERUSER = "postgres"
+OWNER = "waypost"
 
 
 class PostgresMissingError(RuntimeError):
@@ -111,6 +114,7 @@ class PostgresCluster:
             self._initialise(self._directory)
             self.port = _free_port()
             self.start()
+            self._create_roles()
         except BaseException:
             self._remove()
             raise
@@ -159,16 +163,16 @@ class PostgresCluster:
         self._server.wait(START_SECONDS_MAX)
         self._server = None
 
-    def url(self, database: str = "postgres") -> str:
-        """Return a `postgresql://` URL of one database, for the superuser, without a password."""
-        return f"postgresql://waypost@127.0.0.1:{self.port}/{database}"
+    def url(self, database: str = "postgres", *, role: str = OWNER) -> str:
+        """Return a `postgresql://` URL of one database, without a password, for its owner or another role."""
+        return f"postgresql://{role}@127.0.0.1:{self.port}/{database}"
 
     def create_database(self, *, template: str = "template1") -> str:
-        """Create a database with a fresh name from `template` and return its name."""
+        """Create a database with a fresh name from `template`, owned by an ordinary role, and return its name."""
         self._databases += 1
         name = f"waypost_{self._databases}"
         self.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)),
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(*map(sql.Identifier, (name, template, OWNER))),
         )
         return name
 
@@ -177,8 +181,8 @@ class PostgresCluster:
         self.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def execute(self, statement: sql.Composed | sql.SQL) -> None:
-        """Run one statement outside a transaction, in the database `postgres`."""
-        with psycopg.connect(self.url(), autocommit=True) as connection:
+        """Run one statement as the superuser, outside a transaction, in the database `postgres`."""
+        with psycopg.connect(self.url(role=SUPERUSER), autocommit=True) as connection:
             connection.execute(statement)
 
     @property
@@ -197,7 +201,7 @@ class PostgresCluster:
             "-D",
             directory / "data",
             "-U",
-            "waypost",
+            SUPERUSER,
             "--auth=trust",
         ]
         command += ["--encoding=UTF8", "--locale=C", "--no-sync"]
@@ -205,12 +209,19 @@ class PostgresCluster:
         if answer.returncode != 0:
             raise PostgresStartError(f"initdb failed:\n{answer.stderr}")
 
+    def _create_roles(self) -> None:
+        """Create the owner of databases, and the role that it works as on behalf of one account."""
+        owner, account = sql.Identifier(OWNER), sql.Identifier(f"{OWNER}_account")
+        self.execute(sql.SQL("CREATE ROLE {} LOGIN").format(owner))
+        self.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(account))
+        self.execute(sql.SQL("GRANT {} TO {}").format(account, owner))
+
     def _wait_until_it_answers(self) -> None:
         assert self._server is not None
         deadline = time.monotonic() + START_SECONDS_MAX
         while True:
             try:
-                psycopg.connect(self.url(), connect_timeout=5).close()
+                psycopg.connect(self.url(role=SUPERUSER), connect_timeout=5).close()
             except psycopg.OperationalError as error:
                 if self._server.poll() is not None or time.monotonic() > deadline:
                     raise PostgresStartError(f"PostgreSQL did not start:\n{self.log_tail()}") from error

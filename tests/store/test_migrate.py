@@ -35,6 +35,21 @@ def indexes_of(engine):
     }
 
 
+def policies_of(engine):
+    if engine.dialect.name != "postgresql":
+        return set()
+    with engine.connect() as connection:
+        return set(
+            connection.execute(
+                text(
+                    "SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity, p.policyname, p.permissive, "
+                    "p.roles::text, p.cmd, p.qual, p.with_check FROM pg_class c LEFT JOIN pg_policies p "
+                    "ON p.tablename = c.relname WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace"
+                )
+            ).all()
+        )
+
+
 def test_a_second_migration_does_nothing(database_url):
     assert current_version(database_url) is None
     assert migrate(database_url)
@@ -51,11 +66,13 @@ def test_all_migrations_together_make_the_schema_of_today(database_url):
 
     with engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), METADATA)
-    migrated = indexes_of(engine)
+    migrated = indexes_of(engine), policies_of(engine)
     version = current_version(database_url)
     METADATA.drop_all(engine)
-    METADATA.create_all(engine)
-    created = indexes_of(engine)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+    migrate(database_url)
+    created = indexes_of(engine), policies_of(engine)
     engine.dispose()
 
     assert [] == differences

@@ -13,8 +13,10 @@ from typing import Any, Final, Protocol, cast
 import psycopg
 from psycopg import errors as pg_errors
 
+from waypost.store.account_cursor import AccountCursor
 from waypost.store.statements import Dialect
 from waypost.store.transaction import Cursor, Tx
+from waypost.store.wall import find_account_role, is_shut_out
 
 BUSY_TIMEOUT_SECONDS: Final = 10.0
 WAL_CHECKPOINT_PAGES: Final = 4_000
@@ -193,10 +195,18 @@ class SqliteConnector:
 
 
 class _PostgresConnection(_OpenConnection):
-    def __init__(self, raw: "psycopg.Connection[Any]") -> None:
+    def __init__(self, raw: "psycopg.Connection[Any]", *, account_role: str | None) -> None:
+        """``account_role``: as what work on one account's behalf is done, None if there is no such role."""
         self._raw = raw
-        cursor = cast("Cursor", raw.cursor())
-        super().__init__(Tx(Dialect.POSTGRESQL, cursor), cursor, failures=psycopg.Error)
+        raw_cursor = raw.cursor()
+
+        def wall(account_id: str) -> Cursor:
+            assert account_role is not None
+            return AccountCursor(raw_cursor, role=account_role, account_id=account_id)
+
+        cursor = cast("Cursor", raw_cursor)
+        tx = Tx(Dialect.POSTGRESQL, cursor, wall=None if account_role is None else wall)
+        super().__init__(tx, cursor, failures=psycopg.Error)
 
     def begin(self) -> None:
         self._run("BEGIN")
@@ -238,7 +248,7 @@ class PostgresConnector:
         self.url = url
 
     def check(self) -> None:
-        """Refuse a server that does not flush, or is older than 14 (DUR-7)."""
+        """Refuse a server that does not flush, or is older than 14 (DUR-7), or that would hide rows from us."""
         with psycopg.connect(self.url, autocommit=True) as raw:
             if raw.info.server_version < 140000:
                 raise UnsafeDatabaseError("Waypost needs PostgreSQL 14 or newer: upgrade the server.")
@@ -249,14 +259,22 @@ class PostgresConnector:
                         f"PostgreSQL runs with {name} = off, so an acknowledged message could be lost. "
                         f"Set {name} = on in postgresql.conf and reload."
                     )
+            if is_shut_out(raw):
+                raise UnsafeDatabaseError(
+                    f"The role {raw.info.user} does not own Waypost's tables, and no policy lets it see their rows. "
+                    "docs/database-roles.md has the statements that let it in."
+                )
 
     def open_writer(self) -> Connection:
-        return _PostgresConnection(self._open())
+        return self._opened(self._open())
 
     def open_reader(self) -> Connection:
         raw = self._open()
         raw.execute("SET default_transaction_read_only = on")
-        return _PostgresConnection(raw)
+        return self._opened(raw)
+
+    def _opened(self, raw: "psycopg.Connection[Any]") -> Connection:
+        return _PostgresConnection(raw, account_role=find_account_role(raw))
 
     def _open(self) -> "psycopg.Connection[Any]":
         try:

@@ -3,10 +3,14 @@
 from pathlib import Path
 from typing import Final
 
+import psycopg
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
+from waypost.store.connections import connector_for
+from waypost.store.statements import Dialect
 from waypost.store.tables import METADATA
+from waypost.store.wall import ensure_account_role, policy_statements
 
 _LOCATION: Final = Path(__file__).parent / "migrations"
 
@@ -33,27 +37,33 @@ def current_version(database_url: str) -> str | None:
 
 def migrate(database_url: str) -> bool:
     """
-    Bring the database to ``SCHEMA_VERSION``; return whether anything had to be done. A second call does nothing.
+    Bring the database to ``SCHEMA_VERSION``; return whether it was not there yet. A second call does nothing.
+
+    On PostgreSQL it also makes the account role, if it may and it is missing.
 
     Several nodes may call this at once: on PostgreSQL one migrates and the others wait. Raises ``SchemaTooNewError``
     if the database is ahead of this code.
     """
     version = current_version(database_url)
-    if version == SCHEMA_VERSION:
-        return False
     if version is not None and version > SCHEMA_VERSION:
         raise SchemaTooNewError(
             f"the database is at schema {version}, this Waypost knows up to {SCHEMA_VERSION}: install a newer Waypost"
         )
+    is_postgresql = connector_for(database_url).dialect is Dialect.POSTGRESQL
+    if version == SCHEMA_VERSION and not is_postgresql:
+        return False
     engine = _engine(database_url)
     try:
         with engine.connect() as lock:
-            if engine.dialect.name == "postgresql":
+            if is_postgresql:
                 lock.execute(text("SELECT pg_advisory_lock(7238911)"))
             _upgrade(engine, current_version(database_url))
+            if is_postgresql:
+                with psycopg.connect(database_url, autocommit=True) as connection:
+                    ensure_account_role(connection)
     finally:
         engine.dispose()
-    return True
+    return version != SCHEMA_VERSION
 
 
 def _upgrade(engine: Engine, version: str | None) -> None:
@@ -78,6 +88,9 @@ def _create(engine: Engine) -> None:
     """
     with engine.begin() as connection:
         METADATA.create_all(connection)
+        if engine.dialect.name == "postgresql":
+            for statement in policy_statements(METADATA.sorted_tables):
+                connection.execute(text(statement))
         connection.execute(text("CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) PRIMARY KEY)"))
         connection.execute(
             text("INSERT INTO alembic_version (version_num) VALUES (:version)"), {"version": SCHEMA_VERSION}

@@ -3,8 +3,7 @@ The one schema, for SQLite and PostgreSQL.
 
 Ids are text (lower-case UUIDv7 where they are ours), times are microseconds since the epoch in ``_us`` columns, truth
 values are 0 or 1, JSON is text. So a row reads the same from both databases, without conversion. Partial indexes hold
-only the rows that still have work in them: their size follows the backlog, not the history. On PostgreSQL every table
-with an account is created with its wall (``waypost.store.wall``).
+only the rows that still have work in them: their size follows the backlog, not the history.
 """
 
 from typing import Final
@@ -23,8 +22,6 @@ from sqlalchemy import (
     Text,
     text,
 )
-
-from waypost.store.wall import raise_wall
 
 METADATA: Final = MetaData()
 
@@ -461,6 +458,3 @@ AUDIT_LOG = Table(
     Column("at_us", BigInteger, nullable=False),
     Index("audit_log_account", "account_id", "id"),
 )
-
-for _table in METADATA.sorted_tables:
-    raise_wall(_table)

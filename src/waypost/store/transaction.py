@@ -1,15 +1,14 @@
 """One open transaction, the same for SQLite and PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, Final, Protocol, cast
 
 import orjson
-import psycopg
 
+from waypost.store.account_cursor import AccountCursor
 from waypost.store.arrays import array_literal
 from waypost.store.statements import Dialect, InsertMany, Sql, UpdateMany, pieces
-from waypost.store.wall import AccountCursor
 
 Row = tuple[Any, ...]
 
@@ -38,29 +37,45 @@ class Tx:
     Not for use outside the operation it was given to, nor from another thread.
     """
 
-    __slots__ = ("_cursor", "account_id", "dialect")
+    __slots__ = ("_cursor", "_wall", "account_id", "dialect")
 
-    def __init__(self, dialect: Dialect, cursor: Cursor, *, account_id: str | None = None) -> None:
-        """``account_id``: on whose behalf, None for the gateway's own work."""
+    def __init__(
+        self,
+        dialect: Dialect,
+        cursor: Cursor,
+        *,
+        wall: Callable[[str], Cursor] | None = None,
+        account_id: str | None = None,
+    ) -> None:
+        """
+        ``wall`` makes the cursor that is held to one account's rows, None where the database has no such thing.
+
+        ``account_id``: on whose behalf this is, None for the gateway's own work.
+        """
         self.dialect = dialect
         self.account_id = account_id
         self._cursor = cursor
+        self._wall = wall
+
+    @property
+    def has_wall(self) -> bool:
+        """Whether the database itself holds work for an account to that account's rows."""
+        return self._wall is not None
 
     def for_account(self, account_id: str) -> "Tx":
         """
-        Return the same transaction for work on one account's behalf: PostgreSQL holds it to that account's rows.
+        Return the same transaction for work on one account's behalf.
 
-        SQLite cannot, and there it changes nothing. Take the id from the caller's key, never from input.
+        Where there is a wall its statements see and write that account's rows only, and only in tables whose rows
+        belong to accounts. Take the id from the caller's key, never from input.
         """
-        if self.dialect is Dialect.SQLITE:
-            return Tx(self.dialect, self._cursor, account_id=account_id)
-        cursor = AccountCursor(cast("psycopg.Cursor[Row]", self._cursor), account_id)
+        cursor = self._cursor if self._wall is None else self._wall(account_id)
         return Tx(self.dialect, cursor, account_id=account_id)
 
     def for_all_accounts(self) -> "Tx":
-        """Return the same transaction without the wall, for a question that is about all accounts by its nature."""
-        cursor = self._cursor.beyond if isinstance(self._cursor, AccountCursor) else self._cursor
-        return Tx(self.dialect, cast("Cursor", cursor))
+        """Return the same transaction without the wall, for what is about all accounts by its nature."""
+        cursor = self._cursor
+        return Tx(self.dialect, cast("Cursor", cursor.beyond) if isinstance(cursor, AccountCursor) else cursor)
 
     def rows(self, sql: Sql, **parameters: Any) -> list[Row]:
         """Run a statement that returns rows (also ``… RETURNING``), and return them all."""

@@ -1,99 +1,113 @@
 """
 The second wall between accounts: row-level security in PostgreSQL.
 
-The first wall is the statement: whatever works for one account names it. The second stands in the database. A policy on
-every table that has an account lets a row pass if the setting ``waypost.account_id`` is empty, which it is for the
-gateway's own work, or names the row's account. ``AccountCursor`` runs each statement with the setting made, and leaves
-nothing of it behind. SQLite has no such thing: there the first wall stands alone.
+The first wall is the statement: whatever works for one account names it. The second stands in the database. Policies
+let a row pass only if it belongs to the account in the setting ``waypost.account_id``. They do not hold the gateway's
+own work, which is for all accounts, but work on one account's behalf, which is done as another role, the *account
+role*: ``<login>_account``, which cannot log in and owns nothing (``waypost.store.account_cursor``). SQLite has no such
+thing: there the first wall stands alone. Decision 20 says why it is built so.
 """
 
+import contextlib
+from collections.abc import Iterable
 from typing import Any, Final
 
 import psycopg
-from psycopg.pq import TransactionStatus
-from sqlalchemy import DDL, Table, event
+from psycopg import errors as pg_errors
+from psycopg import sql
+from sqlalchemy import Table
 
-Row = tuple[Any, ...]
-
+SETTING: Final = "waypost.account_id"
 POLICY: Final = "account_wall"
-_SET: Final = "SELECT set_config('waypost.account_id', %s, true)"
+_LOGIN_CHARACTERS_MAX: Final = 55
+"""What PostgreSQL's limit of 63 leaves beside ``_account``."""
+
+_ROLE: Final = f"left(session_user, {_LOGIN_CHARACTERS_MAX}) || '_account'"
+_RIGHTS: Final = "SELECT, INSERT, UPDATE, DELETE"
+_FIND_ROLE: Final = f"""
+    SELECT {_ROLE}, session_user, r.oid IS NOT NULL, pg_has_role(session_user, r.oid, 'MEMBER'), COALESCE((
+        SELECT bool_and(
+            has_table_privilege(r.oid, c.oid, 'SELECT') AND has_table_privilege(r.oid, c.oid, 'INSERT')
+            AND has_table_privilege(r.oid, c.oid, 'UPDATE') AND has_table_privilege(r.oid, c.oid, 'DELETE')
+        ) FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+        WHERE p.polname = '{POLICY}' AND c.relnamespace = to_regnamespace(current_schema)
+    ), FALSE)
+    FROM (SELECT 1) one
+    LEFT JOIN pg_roles r ON r.rolname = {_ROLE} AND NOT r.rolsuper AND NOT r.rolbypassrls
+"""  # noqa: S608 - constants of this module
+_IS_SHUT_OUT: Final = f"""
+    SELECT 1 FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+    WHERE p.polname = '{POLICY}' AND c.relnamespace = to_regnamespace(current_schema)
+    AND row_security_active(c.oid) AND NOT EXISTS (
+        SELECT 1 FROM pg_policy o WHERE o.polrelid = c.oid AND pg_get_expr(o.polqual, o.polrelid) = 'true'
+        AND (o.polroles = '{{0}}' OR EXISTS (SELECT 1 FROM unnest(o.polroles) n WHERE pg_has_role(n, 'USAGE')))
+    ) LIMIT 1
+"""  # noqa: S608 - constants of this module
+_WALLED: Final = f"""
+    SELECT c.relname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+    WHERE p.polname = '{POLICY}' AND c.relnamespace = to_regnamespace(current_schema) ORDER BY c.relname
+"""  # noqa: S608 - constants of this module
 
 
-def account_column(table: Table) -> str | None:
-    """Return the column that says whose a row is, or None for a table that belongs to no account."""
+def belongs(table: Table) -> str | None:
+    """Return the condition under which a row belongs to the account in the setting; None: to no account at all."""
+    account = f"current_setting('{SETTING}', true)"
     if table.name == "accounts":
-        return "id"
-    return "account_id" if "account_id" in table.c else None
+        return f"id = {account}"
+    if "account_id" in table.c:
+        return f"account_id = {account}"
+    if "source_id" in table.c:
+        return "source_id IN (SELECT id FROM sources)"  # of which, behind the wall, only its own are there
+    return None
 
 
-def policy_statements(table: str, column: str) -> tuple[str, ...]:
+def policy_statements(tables: Iterable[Table]) -> list[str]:
+    """Return the statements that put the policies on tables that exist, whatever stands there already."""
+    return [
+        statement
+        for table in tables
+        if (condition := belongs(table)) is not None
+        for statement in (
+            f"ALTER TABLE {table.name} ENABLE ROW LEVEL SECURITY",
+            f"DROP POLICY IF EXISTS {POLICY} ON {table.name}",
+            f"CREATE POLICY {POLICY} ON {table.name} USING ({condition})",
+        )
+    ]
+
+
+def find_account_role(connection: "psycopg.Connection[Any]") -> str | None:
+    """Return the account role if the login may work as it, and it has rights on every table with a wall."""
+    row = connection.execute(_FIND_ROLE).fetchone()
+    assert row is not None
+    role, _, exists, is_member, has_rights = row
+    return str(role) if exists and is_member and has_rights else None
+
+
+def is_shut_out(connection: "psycopg.Connection[Any]") -> bool:
+    """Whether the wall would hide rows from the login itself: it does not own the tables, and no policy lets it in."""
+    return connection.execute(_IS_SHUT_OUT).fetchone() is not None
+
+
+def ensure_account_role(connection: "psycopg.Connection[Any]") -> bool:
     """
-    Return the statements that raise the wall around a table (PostgreSQL).
+    Make what is missing of the account role, as far as the login's rights go; return whether the wall stands.
 
-    ``FORCE`` holds it against the table's owner too, who is the gateway itself in most installations. The condition is
-    odd for the planner's sake: it must guess how many rows pass, and takes nearly all for ``IS NOT NULL``, but one in
-    two hundred for a plain comparison, and then chooses other indexes for the gateway's own work (see decision 20).
+    Only a superuser or a login with ``CREATEROLE`` can make the role. A second call does nothing.
     """
-    condition = f"CASE WHEN coalesce(current_setting('waypost.account_id', true), '') IN ('', {column}) THEN 1 END"
-    return (
-        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
-        f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
-        f"CREATE POLICY {POLICY} ON {table} USING (({condition}) IS NOT NULL)",
-    )
-
-
-def raise_wall(table: Table) -> None:
-    """Let the wall come with the table whenever it is created on PostgreSQL."""
-    column = account_column(table)
-    if column is not None:
-        for statement in policy_statements(table.name, column):
-            ddl = DDL(statement)  # type: ignore[no-untyped-call]
-            event.listen(table, "after_create", ddl.execute_if(dialect="postgresql"))
-
-
-class AccountCursor:
-    """
-    A cursor whose statements see and write one account's rows, and no other's.
-
-    The setting travels in one packet with the statement: no round trip is added. Outside a transaction the two are one
-    transaction of their own, inside one the setting is emptied right behind the statement. Either way it ends with the
-    statement or its transaction, so that nothing on the connection can forget to take it back.
-    """
-
-    __slots__ = ("_account_id", "_connection", "_setter", "beyond")
-
-    def __init__(self, cursor: "psycopg.Cursor[Row]", account_id: str) -> None:
-        """Raise ValueError for an empty account, which would open the wall."""
-        if not account_id:
-            raise ValueError("an account's work needs the account's id")
-        self._account_id = account_id
-        self._connection = cursor.connection
-        self.beyond = cursor
-        self._setter = cursor.connection.cursor()
-
-    @property
-    def rowcount(self) -> int:
-        return self.beyond.rowcount
-
-    def execute(self, statement: str, parameters: Any = None) -> None:
-        """Run one statement behind the wall."""
-        is_in_transaction = self._connection.info.transaction_status == TransactionStatus.INTRANS
-        fault: psycopg.Error | None = None
-        try:
-            with self._connection.pipeline():
-                try:
-                    self._setter.execute(_SET, [self._account_id])
-                    self.beyond.execute(statement, parameters)
-                    if is_in_transaction:
-                        self._setter.execute(_SET, [""])
-                except psycopg.Error as error:
-                    fault = error
-        except psycopg.Error as error:
-            # What ends the pipeline after a fault says only that it was aborted; the fault itself is what to tell.
-            raise fault or error from None
-        if fault is not None:
-            raise fault
-
-    def fetchall(self) -> list[Row]:
-        """Return all rows of the last statement."""
-        return self.beyond.fetchall()
+    row = connection.execute(_FIND_ROLE).fetchone()
+    assert row is not None
+    role, login, exists, is_member, has_rights = row
+    names = {"role": sql.Identifier(role), "login": sql.Identifier(login)}
+    with contextlib.suppress(pg_errors.InsufficientPrivilege):
+        if not exists:
+            connection.execute(sql.SQL("CREATE ROLE {role} NOLOGIN").format(**names))
+        if not is_member:
+            connection.execute(sql.SQL("GRANT {role} TO {login}").format(**names))
+        if not has_rights:
+            walled = [sql.Identifier(table) for (table,) in connection.execute(_WALLED).fetchall()]
+            connection.execute(
+                sql.SQL("GRANT {rights} ON {tables} TO {role}").format(
+                    rights=sql.SQL(_RIGHTS), tables=sql.SQL(", ").join(walled), **names
+                )
+            )
+    return find_account_role(connection) is not None
