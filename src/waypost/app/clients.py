@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from waypost.app.foundation import Foundation
-from waypost.media.fetcher import Fetcher
+from waypost.media.fetcher import FETCHES_MAX, Fetcher
 from waypost.notify.notifier import SLOW_SLOTS_FACTOR
 from waypost.outbound.aiohttp_client import AiohttpClient
 from waypost.outbound.guard import OPERATOR_POLICY, OutboundPolicy
@@ -37,8 +37,8 @@ def open_clients(foundation: Foundation) -> Clients:
     customers = AiohttpClient(
         policy=policy,
         timeouts=_timeouts(notify.timeout_seconds, connect_seconds=notify.connect_timeout_seconds),
-        # Slow deliveries leave the shared slots for a wider pool, and keep their connections.
-        connections_max=notify.concurrency_max * (1 + SLOW_SLOTS_FACTOR),
+        # Slow deliveries leave the shared slots for a wider pool, and keep their connections. Fetches have their own.
+        connections_max=notify.concurrency_max * (1 + SLOW_SLOTS_FACTOR) + FETCHES_MAX,
     )
     upstream = _upstream_client(settings)
     base_urls = {"meta": settings.graph_url, "sandbox": settings.sandbox_url or settings.graph_url}

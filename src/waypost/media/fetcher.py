@@ -24,6 +24,8 @@ _PASSING_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 _REFUSALS = frozenset({EndKind.INVALID_URL, EndKind.REFUSED_ADDRESS})
 _VALIDATOR_CHARACTERS_MAX = 256
 _WRITE_BYTES = 1 << 20
+FETCHES_MAX = 32
+"""Most fetches of all accounts at once; the client needs a connection for each."""
 _STALE_SECONDS = 24 * 3600
 
 
@@ -95,7 +97,7 @@ class Fetcher:
         *,
         redirects_max: int = 3,
         fetches_per_account_max: int = 4,
-        fetches_max: int = 32,
+        fetches_max: int = FETCHES_MAX,
         total_seconds: float = 60.0,
         dns_seconds: float = 2.0,
         connect_seconds: float = 5.0,
