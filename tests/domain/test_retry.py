@@ -13,6 +13,7 @@ from waypost.domain.retry import (
     bounded_retry_after,
     notify_retry_seconds,
     pair_silence_seconds,
+    parse_retry_after,
     send_retry_seconds,
     source_silence_seconds,
     with_jitter,
@@ -63,3 +64,32 @@ def test_notifications_follow_their_schedule_and_then_end():
     assert notify_retry_seconds(schedule, 1, retry_after_seconds=None, random=0.0) == 5.0
     assert notify_retry_seconds(schedule, 2, retry_after_seconds=600.0, random=0.0) == 600.0
     assert notify_retry_seconds(schedule, 3, retry_after_seconds=None, random=0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0),
+        ("120", 120),
+        (" 12.5 ", 12.5),
+        ("9999999999", 86_400),
+        ("Wed, 14 Oct 2026 17:42:00 GMT", 60),
+        ("Wed, 14 Oct 2026 17:42:00", 60),
+        ("Wed, 14 Oct 2026 17:42:00 -0000", 60),
+        ("Wed, 14 Oct 2020 17:42:00 GMT", 0),
+        ("Thu, 14 Oct 2027 17:42:00 GMT", 86_400),
+        ("Mon, 99 Foo 2026 99:99:99 GMT", None),
+        ("Mon, 01 Jan 99999 00:00:00 GMT", None),
+        ("soon", None),
+        ("-5", None),
+        ("nan", None),
+        ("inf", None),
+        ("1e999", None),
+        ("²", None),
+        ("", None),
+        (None, None),
+        ("9" * 80, None),
+    ],
+)
+def test_a_retry_after_is_read_in_both_forms_and_junk_is_none(value, seconds):
+    assert parse_retry_after(value, now_us=1_791_999_660_000_000) == seconds

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypost.notify.outcome import Outcome, Rule, disabled_failing, judge, parse_retry_after
+from waypost.notify.outcome import Outcome, Rule, disabled_failing, judge
 from waypost.settings import NotifySettings
 
 SCHEDULE = NotifySettings().schedule_seconds
@@ -66,24 +66,3 @@ def test_the_share_of_jitter_can_be_set():
     ]
 
     assert waits == [300, 450]
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        ("0", 0),
-        ("120", 120),
-        ("Wed, 14 Oct 2026 17:42:00 GMT", 60),
-        ("Wed, 14 Oct 2020 17:42:00 GMT", 0),
-        ("Wed, 14 Oct 2026 17:42:00 -0000", 60),
-        ("soon", None),
-        ("-5", None),
-        ("1.5", None),
-        ("²", None),
-        ("", None),
-        (None, None),
-        ("9" * 80, None),
-    ],
-)
-def test_retry_after_is_read_in_both_forms_and_junk_is_none(value: str | None, seconds: float | None):
-    assert parse_retry_after(value, now_us=NOW_US - 340_000_000) == seconds

@@ -1,8 +1,13 @@
 """When to try again: visible schedules, jitter added and never taken away, Retry-After honoured within bounds."""
 
+import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 RETRY_AFTER_SECONDS_MAX: Final = 24 * 3600.0
+_RETRY_AFTER_CHARACTERS_MAX: Final = 64
+_SECONDS: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 SEND_RETRY_SECONDS: Final = (2.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0)
 """Before the second, third… attempt to hand a message upstream; the last repeats."""
@@ -51,6 +56,25 @@ def notify_retry_seconds(
         return None
     delay = with_jitter(schedule[failed_attempts], random=random)
     return max(delay, bounded_retry_after(retry_after_seconds))
+
+
+def parse_retry_after(text: str | None, *, now_us: int) -> float | None:
+    """
+    Return the seconds, 0 to 24 h, that a Retry-After header asks for; None if there is none or it cannot be read.
+
+    Both forms of RFC 9110 (section 10.2.3) are read, and fractions of a second, which some servers send.
+    """
+    text = (text or "").strip()
+    if not text or len(text) > _RETRY_AFTER_CHARACTERS_MAX:
+        return None
+    if _SECONDS.fullmatch(text):
+        return bounded_retry_after(float(text))
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return bounded_retry_after(at.timestamp() - now_us / 1_000_000)
 
 
 def bounded_retry_after(seconds: float | None) -> float:

@@ -3,9 +3,9 @@
 import time
 from typing import Final
 
-from waypost.domain.retry import bounded_retry_after
+from waypost.domain.retry import parse_retry_after
 from waypost.notify.lane import Lane, Signer
-from waypost.notify.outcome import Outcome, Rule, is_acknowledged, judge, parse_retry_after
+from waypost.notify.outcome import Outcome, Rule, is_acknowledged, judge
 from waypost.notify.turn import Settlement
 from waypost.notify.unit import Unit
 from waypost.observe import get_logger
@@ -72,7 +72,7 @@ class Courier:
             return Settlement(unit, Outcome.DELIVERED, status, ended_at_us, started_at_us, duration_us)
         retry_after_seconds = parse_retry_after(retry_after, now_us=ended_at_us)
         if retry_after_seconds is not None:
-            lane.held_until_us = ended_at_us + int(bounded_retry_after(retry_after_seconds) * 1e6)
+            lane.held_until_us = ended_at_us + int(retry_after_seconds * 1e6)
         is_free = free_until_us is not None and ended_at_us < free_until_us
         failed_tries = unit.attempts + (0 if is_free else 1)
         verdict = judge(

@@ -1,8 +1,6 @@
 """What the end of a delivery means: a pure rule."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Final
 
@@ -86,18 +84,3 @@ def judge(
     if wait is None:
         return Verdict(outcome=Outcome.DEAD, is_gone=is_gone)
     return Verdict(outcome=Outcome.FAILED, wait_seconds=wait, is_gone=is_gone)
-
-
-def parse_retry_after(value: str | None, *, now_us: int) -> float | None:
-    """Return the seconds that a Retry-After header asks for, None if it has neither form of RFC 9110; never below 0."""
-    if value is None or len(value) > 64:
-        return None
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        at = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return max(0.0, (at - datetime.fromtimestamp(now_us / 1e6, UTC)).total_seconds())

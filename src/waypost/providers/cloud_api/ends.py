@@ -15,15 +15,12 @@ A message is sent again only if it was certainly not accepted, so every rule her
   on before that answer was made: in doubt.
 """
 
-import math
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import orjson
 
 from waypost.domain.errors import FailureReason, SendFailure, SendFailureKind, ThrottleScope
-from waypost.domain.retry import RETRY_AFTER_SECONDS_MAX
+from waypost.domain.retry import parse_retry_after
 from waypost.outbound.http import HttpAnswer, OutboundError
 from waypost.ports import Accepted
 from waypost.providers.cloud_api.errors import NO_SUCH_OBJECT_SUBCODE, CodeMeaning, GraphError, clean_detail, read_error
@@ -65,7 +62,7 @@ def read_failure(answer: HttpAnswer, *, now_us: int) -> SendFailure:
             detail="HTTP 429",
             http_status=status,
             scope=ThrottleScope.SOURCE,
-            retry_after_seconds=_retry_after(answer, now_us=now_us),
+            retry_after_seconds=parse_retry_after(answer.headers.get("retry-after"), now_us=now_us),
         )
     if status in _BARRED_STATUSES:
         return SendFailure(
@@ -101,7 +98,7 @@ def _refused(answer: HttpAnswer, error: GraphError, *, now_us: int) -> SendFailu
     kind, scope = meaning.kind, meaning.scope
     if answer.status == 429 and kind is not SendFailureKind.THROTTLED:
         kind, scope = SendFailureKind.THROTTLED, ThrottleScope.SOURCE
-    retry_after = _retry_after(answer, now_us=now_us)
+    retry_after = parse_retry_after(answer.headers.get("retry-after"), now_us=now_us)
     is_platforms_fault = meaning.kind is SendFailureKind.REJECTED and meaning.reason is FailureReason.PLATFORM_ERROR
     if answer.status >= 500 and is_platforms_fault:
         # A code without a meaning of its own is the server's trouble then, not the message's.
@@ -139,22 +136,3 @@ def _wamid(body: bytes) -> str | None:
     if type(wamid) is str and 0 < len(wamid) <= IDENTIFIER_CHARACTERS_MAX and wamid.isprintable():
         return wamid
     return None
-
-
-def _retry_after(answer: HttpAnswer, *, now_us: int) -> float | None:
-    """Return Retry-After in seconds, 0 to 24 h; None if there is none or it cannot be read."""
-    text = answer.headers.get("retry-after", "").strip()
-    if not text:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            at = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-        seconds = at.timestamp() - now_us / 1_000_000
-    if not math.isfinite(seconds):
-        return None
-    return min(max(seconds, 0.0), RETRY_AFTER_SECONDS_MAX)
