@@ -199,7 +199,7 @@ async def test_only_a_digest_names_a_file(store: ObjectBlobStore, name: str):
             await call(name)  # type: ignore[misc]
 
 
-async def test_listing_tells_size_and_time(store: ObjectBlobStore):
+async def test_listing_tells_every_file_and_its_size(store: ObjectBlobStore):
     contents = {hashlib.sha256(b"%d" % number).hexdigest(): len(b"%d" % number) for number in range(30)}
     for number in range(30):
         await store.put(b"%d" % number)
@@ -207,7 +207,6 @@ async def test_listing_tells_size_and_time(store: ObjectBlobStore):
     listed = [blob async for blob in store.list()]
 
     assert {blob.digest: blob.size_bytes for blob in listed} == contents
-    assert all(abs(blob.modified_at_us / 1e6 - time.time()) < 120 for blob in listed)
 
 
 async def test_a_working_store_has_no_problem(store: ObjectBlobStore):

@@ -43,11 +43,10 @@ _INCOMING = "incoming"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredBlob:
-    """One stored file, as `list` tells it; `modified_at_us` is when it was first stored, by the store's clock."""
+    """One stored file, as `list` tells it."""
 
     digest: str
     size_bytes: int
-    modified_at_us: int
 
 
 class ObjectBlobStore(ABC):
@@ -116,11 +115,7 @@ class ObjectBlobStore(ABC):
                 for entry in batch:
                     name = entry["path"].rpartition("/")[2]
                     if _DIGEST.fullmatch(name):
-                        yield StoredBlob(
-                            digest=name,
-                            size_bytes=int(entry["size"]),
-                            modified_at_us=int(entry["last_modified"].timestamp() * 1_000_000),
-                        )
+                        yield StoredBlob(digest=name, size_bytes=int(entry["size"]))
 
     async def check(self) -> str | None:
         """Store, read and remove a small file; return what went wrong in words, or None. For `doctor`."""

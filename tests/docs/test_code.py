@@ -1,6 +1,7 @@
 """What the documents say of the code is so."""
 
 import ast
+import collections
 import importlib
 import pkgutil
 import re
@@ -251,3 +252,20 @@ def test_every_metric_that_a_page_names_exists(root):
     }
 
     assert sorted(found for found in named if found[1] not in known | {"waypost_build_info"}) == []
+
+
+def test_every_constant_is_of_use_to_somebody(root):
+    texts = [path.read_text(encoding="utf-8") for part in ("src", "tests") for path in (root / part).rglob("*.py")]
+    uses = collections.Counter(word for text in texts for word in re.findall(r"\w+", text))
+    left_over = []
+    for path in (root / "src" / "waypost").rglob("*.py"):
+        # The tables are declared for the schema, whether a statement names them or not; errors are read as a whole.
+        if "migrations" in path.parts or path.name == "tables.py" or path.parts[-2:] == ("contract", "errors.py"):
+            continue
+        for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(statement, ast.AnnAssign | ast.Assign):
+                targets = [statement.target] if isinstance(statement, ast.AnnAssign) else statement.targets
+                names = [target.id for target in targets if isinstance(target, ast.Name) and target.id.isupper()]
+                left_over += [name for name in names if uses[name] < 2]
+
+    assert [] == left_over

@@ -1,7 +1,6 @@
 """One delivery: the POST, and what its end means."""
 
 import time
-from typing import Final
 
 from waypost.domain.retry import parse_retry_after
 from waypost.notify.lane import Lane, Signer
@@ -13,8 +12,6 @@ from waypost.outbound.http import HttpClient, OutboundError, Timeouts
 from waypost.ports import Clock
 from waypost.settings import NotifySettings
 from waypost.store.directory import Endpoint
-
-ERROR_CHARACTERS_MAX: Final = 200
 
 _logger = get_logger("notify")
 

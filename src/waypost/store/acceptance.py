@@ -44,14 +44,6 @@ _RECIPIENTS = Sql(
     ORDER BY v.place
     """
 )
-_RECIPIENT = Sql(
-    """
-    SELECT c.state, c.is_implied, c.is_blocklisted, w.closes_at_us
-    FROM (SELECT :account_id AS account_id, :source_id AS source_id, :recipient AS recipient) AS v
-    LEFT JOIN consents c ON c.account_id = v.account_id AND c.recipient = v.recipient
-    LEFT JOIN windows w ON w.source_id = v.source_id AND w.recipient = v.recipient
-    """
-)
 _ASSETS = Sql(
     """
     SELECT m.account_id, m.id, m.kind

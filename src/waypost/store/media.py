@@ -13,8 +13,6 @@ from waypost.store.statements import InsertMany, Sql
 from waypost.store.tables import MEDIA_URLS, PROVIDER_MEDIA
 from waypost.store.transaction import Row, Tx
 
-UPLOADED: Final = "upload"
-INBOUND: Final = "inbound"
 PENDING: Final = "pending"
 STORED: Final = "stored"
 FAILED: Final = "failed"

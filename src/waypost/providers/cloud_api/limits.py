@@ -6,23 +6,8 @@ Each outside figure names the page and the month in which it was read.
 
 from typing import Final
 
-CALLBACK_DATA_CHARACTERS_MAX: Final = 512
-"""``biz_opaque_callback_data`` (messages reference, Sep 2026)."""
-
 WEBHOOK_BODY_BYTES_MAX: Final = 4_000_000
 """The provider promises at most 3 MB (webhooks overview, Sep 2026); the rest is room for its mistakes."""
-
-UPLOADED_MEDIA_SECONDS: Final = 30 * 24 * 3600
-"""Life of the id of a file we uploaded (media page, Sep 2026)."""
-
-INBOUND_MEDIA_SECONDS: Final = 7 * 24 * 3600
-"""Life of a media id that came in a webhook (media page, Sep 2026)."""
-
-MEDIA_URL_SECONDS: Final = 5 * 60
-"""Life of a download URL; after it the server answers 404 (media page, Sep 2026)."""
-
-INBOUND_MEDIA_BYTES_MAX: Final = 100_000_000
-"""Larger files never reach us: the webhook then carries error 131052 (media page, Sep 2026)."""
 
 MEDIA_HOSTS: Final = ("fbsbx.com", "facebook.com")
 """Download URLs point below these names (``lookaside.fbsbx.com`` observed, 2025); no other host gets our bearer."""
