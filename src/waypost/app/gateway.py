@@ -20,7 +20,7 @@ from waypost.domain.doubt import DoubtLimits
 from waypost.domain.throttle import Pace
 from waypost.maintenance.expiry import Expirer
 from waypost.maintenance.gauges import Gauges
-from waypost.maintenance.leases import ExclusiveOwnership, LeasedOwnership
+from waypost.maintenance.leases import LOCK_FILE, ExclusiveOwnership, LeasedOwnership
 from waypost.maintenance.policy_clock import PolicyClockKeeper
 from waypost.maintenance.retention import Retention
 from waypost.media.collector import Collector
@@ -34,8 +34,6 @@ from waypost.store.directory import shard_of
 from waypost.web.auth import Authenticator
 from waypost.web.key_use import KeyUseRecorder
 from waypost.web.server import HttpService
-
-LOCK_FILE = "waypost.lock"
 
 
 class Gateway:

@@ -1,4 +1,4 @@
-"""Commands that start something: demo, serve, sandbox, migrate."""
+"""Commands at the top level: demo, serve, sandbox, doctor, migrate, restored."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +10,8 @@ from waypost.cli.doctor import doctor
 from waypost.cli.exits import CommandFailure, ExitCode
 from waypost.cli.options import DEMO_DATA_DIR, DatabaseUrl, DataDir
 from waypost.cli.printing import print_line
+from waypost.cli.restored import EPILOG as RESTORED_EPILOG
+from waypost.cli.restored import restored
 
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on (WAYPOST_HOST).")]
 Port = Annotated[int | None, typer.Option("--port", help="Port to listen on (WAYPOST_PORT).", min=0, max=65_535)]
@@ -22,6 +24,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog="Example: waypost sandbox --port 8090. Point WAYPOST_SANDBOX_URL of a gateway at it.")(sandbox)
     app.command(epilog="Example: waypost doctor --json. It ends with 1 if any check fails.")(doctor)
     app.command(epilog="Example: waypost migrate --database-url postgresql://waypost@db.internal/waypost")(migrate)
+    app.command(epilog=RESTORED_EPILOG)(restored)
 
 
 def demo(*, host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:

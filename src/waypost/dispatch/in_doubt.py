@@ -2,7 +2,7 @@
 The watch over attempts in doubt: resolved by a status with their token, released by the rule, or given up in words.
 
 A status that carries the token resolves an attempt wherever it comes in (``receive``); this service only releases and
-gives up, each judged on evidence of one moment, and written in another that looks again.
+gives up, each judged on evidence of one moment, and written in a transaction that looks again.
 """
 
 import asyncio
@@ -91,10 +91,11 @@ class DoubtWatch:
         self._log = get_logger("dispatch")
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Sweep until stopped."""
+        """Sweep until stopped; while as many ended as one sweep looks at, at once again."""
         while not stopping.is_set():
             try:
-                await self.sweep()
+                if await self.sweep() >= DOUBTS_PER_SWEEP:
+                    continue
             except StoreUnavailableError as error:
                 self._log.warning("in_doubt.store_unavailable", error=str(error))
             try:
@@ -102,8 +103,13 @@ class DoubtWatch:
             except TimeoutError:
                 continue
 
-    async def sweep(self) -> None:
-        """Judge every attempt in doubt once. A second call at once finds nothing new. Raises StoreUnavailableError."""
+    async def sweep(self) -> int:
+        """
+        Judge attempts in doubt, those first that are over; return how many have ended.
+
+        At most ``DOUBTS_PER_SWEEP`` are looked at. A second call at once finds nothing new, if fewer than that ended.
+        Raises StoreUnavailableError.
+        """
         snapshot = self._directory.now
         owned = self._leases.owned()
         source_ids = [source_id for source_id, source in snapshot.sources.items() if source.shard in owned]
@@ -112,14 +118,16 @@ class DoubtWatch:
         verdicts = self._judge(found, now_us)
         released = [item.doubt for item in found if verdicts[item.doubt.message_id] is Verdict.RELEASE]
         given_up = [item.doubt for item in found if verdicts[item.doubt.message_id] is Verdict.GIVE_UP]
-        if released or given_up:
-            counts = await self._database.write(
-                lambda tx: self._write(tx, snapshot, released, given_up, now_us), lane=Lane.DISPATCH
-            )
-            self._log.info("in_doubt.swept", in_doubt=len(found), released=counts[0], given_up=counts[1])
-            self._observer.swept(released=counts[0], given_up=counts[1])
-            self._on_released()
-            self._on_told()
+        if not released and not given_up:
+            return 0
+        counts = await self._database.write(
+            lambda tx: self._write(tx, snapshot, released, given_up, now_us), lane=Lane.DISPATCH
+        )
+        self._log.info("in_doubt.swept", in_doubt=len(found), released=counts[0], given_up=counts[1])
+        self._observer.swept(released=counts[0], given_up=counts[1])
+        self._on_released()
+        self._on_told()
+        return sum(counts)
 
     def _find_at_once(self, tx: Tx, source_ids: Sequence[str], now_us: int) -> list[_Found]:
         # A status that comes in meanwhile is in all of the evidence or in none of it.
@@ -132,7 +140,14 @@ class DoubtWatch:
         cohorts: dict[tuple[str, int], Cohort] = {}
         healthy: dict[int, bool] = {}
         found: list[_Found] = []
-        for doubt in load_doubts(tx, source_ids, places=DOUBTS_PER_SWEEP):
+        doubts = load_doubts(
+            tx,
+            source_ids,
+            started_before_us=now_us - int(self._settings.limits.doubt_seconds_max * MICROSECONDS),
+            now_us=now_us,
+            places=DOUBTS_PER_SWEEP,
+        )
+        for doubt in doubts:
             # Attempts of one crash share their second, so they share their evidence.
             second = doubt.started_at_us // MICROSECONDS * MICROSECONDS
             key = (doubt.source_id, second)

@@ -218,13 +218,19 @@ _TAKEN: Final = frozenset({MessageState.SENT, MessageState.DELIVERED, MessageSta
 _LEARNT: Final = frozenset({MessageState.ACCEPTED, MessageState.FAILED}) | _TAKEN
 """What can become known of an attempt whose end was lost, even after it was released and the message queued again."""
 
+_RESTORED: Final = frozenset({MessageState.IN_DOUBT})
+"""What becomes of everything unsent when an older backup was restored: it may have been sent since."""
+
 MESSAGE_TRANSITIONS: Final[dict[MessageState, frozenset[MessageState]]] = {
-    MessageState.SCHEDULED: frozenset({MessageState.QUEUED, MessageState.CANCELLED, MessageState.EXPIRED}),
-    MessageState.WAITING: frozenset({MessageState.QUEUED, MessageState.CANCELLED, MessageState.EXPIRED}) | _LEARNT,
+    MessageState.SCHEDULED: frozenset({MessageState.QUEUED, MessageState.CANCELLED, MessageState.EXPIRED}) | _RESTORED,
+    MessageState.WAITING: frozenset({MessageState.QUEUED, MessageState.CANCELLED, MessageState.EXPIRED})
+    | _LEARNT
+    | _RESTORED,
     MessageState.QUEUED: frozenset(
         {MessageState.WAITING, MessageState.DISPATCHING, MessageState.CANCELLED, MessageState.EXPIRED}
     )
-    | _LEARNT,
+    | _LEARNT
+    | _RESTORED,
     MessageState.DISPATCHING: frozenset(
         {MessageState.WAITING, MessageState.QUEUED, MessageState.IN_DOUBT, MessageState.EXPIRED}
     )

@@ -21,10 +21,25 @@ from waypost.store.leases import beat_node, give_back_leases, next_epoch, renew_
 from waypost.store.transaction import Tx
 
 ALL_SHARDS: Final = frozenset(range(SHARDS))
+LOCK_FILE: Final = "waypost.lock"
+"""In the data directory; held by the one process of an embedded gateway."""
 
 
 class DataDirectoryInUseError(Exception):
     """Another process serves from the same data directory."""
+
+
+def lock_data_directory(lock_path: Path) -> int:
+    """Return a descriptor that holds the lock until it is closed. Raises ``DataDirectoryInUseError``."""
+    descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise DataDirectoryInUseError(
+            f"another Waypost serves from {lock_path.parent}: stop it, or choose another WAYPOST_DATA_DIR"
+        ) from None
+    return descriptor
 
 
 class ExclusiveOwnership:
@@ -37,15 +52,7 @@ class ExclusiveOwnership:
 
     async def start(self, database: Database) -> None:
         """Lock, and begin a new epoch. Raises ``DataDirectoryInUseError`` if another process holds the lock."""
-        descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise DataDirectoryInUseError(
-                f"another Waypost serves from {self._lock_path.parent}: stop it, or choose another WAYPOST_DATA_DIR"
-            ) from None
-        self._descriptor = descriptor
+        self._descriptor = lock_data_directory(self._lock_path)
         self._epoch = await database.write(next_epoch, lane=Lane.DISPATCH)
 
     def stop(self) -> None:

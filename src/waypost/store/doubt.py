@@ -10,8 +10,14 @@ from waypost.store.transaction import Tx
 _IN_DOUBT = Sql(
     "SELECT id, attempt_number, account_id, source_id, source_given, recipient, caller_data, at_most_once, releases, "
     "expires_at_us, attempt_started_at_us, announced FROM messages "
-    "WHERE source_id = ANY(:source_ids) AND state = 50 ORDER BY id LIMIT :places"
+    "WHERE source_id = ANY(:source_ids) AND state = 50 ORDER BY CASE "
+    "WHEN attempt_started_at_us <= :started_before_us OR expires_at_us <= :now_us THEN 0 "
+    "WHEN at_most_once = 0 AND releases = 0 THEN 1 ELSE 2 END, id LIMIT :places"
 )
+"""
+Those whose time is over come first, then those that might be released, then those that only wait for a status: many of
+the last kind, as after a restore, must not keep the others from being judged.
+"""
 _STILL_IN_DOUBT = Sql("SELECT id FROM messages WHERE id = ANY(:message_ids) AND state = 50 ORDER BY id FOR UPDATE")
 _COHORT = Sql(
     "SELECT COUNT(*), COUNT(COALESCE(m.sent_at_us, m.delivered_at_us, m.read_at_us, m.failed_at_us)) "
@@ -63,9 +69,17 @@ class Cohort:
     reported: int
 
 
-def load_doubts(tx: Tx, source_ids: Sequence[str], *, places: int) -> list[Doubt]:
-    """Return messages in doubt of these sources, oldest first."""
-    return [Doubt(*row) for row in tx.rows(_IN_DOUBT, source_ids=list(source_ids), places=places)]
+def load_doubts(tx: Tx, source_ids: Sequence[str], *, started_before_us: int, now_us: int, places: int) -> list[Doubt]:
+    """
+    Return messages in doubt of these sources: first those that are over, then those that may be released, then others.
+
+    Over are those whose attempt began by ``started_before_us``, or that have expired. Of each kind the oldest come
+    first.
+    """
+    rows = tx.rows(
+        _IN_DOUBT, source_ids=list(source_ids), started_before_us=started_before_us, now_us=now_us, places=places
+    )
+    return [Doubt(*row) for row in rows]
 
 
 def hold_doubts(tx: Tx, message_ids: Sequence[str]) -> set[str]:
