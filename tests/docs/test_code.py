@@ -269,3 +269,13 @@ def test_every_constant_is_of_use_to_somebody(root):
                 left_over += [name for name in names if uses[name] < 2]
 
     assert [] == left_over
+
+
+def test_a_source_becomes_the_providers_in_one_place(root):
+    makers = [
+        path.relative_to(root).as_posix()
+        for path in (root / "src" / "waypost").rglob("*.py")
+        if "ProviderSource(\n" in path.read_text(encoding="utf-8")
+    ]
+
+    assert ["src/waypost/store/directory.py"] == makers

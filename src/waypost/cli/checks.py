@@ -21,7 +21,7 @@ from waypost.domain.errors import SendFailure
 from waypost.outbound.aiohttp_client import AiohttpClient
 from waypost.outbound.guard import OPERATOR_POLICY
 from waypost.outbound.http import HttpClient, OutboundError, Timeouts
-from waypost.ports import ProviderSource, SystemClock
+from waypost.ports import SystemClock
 from waypost.providers.cloud_api.client import CloudApiClient
 from waypost.settings import Settings
 from waypost.settings_text import SettingsError
@@ -144,16 +144,10 @@ async def _check_clock(http: HttpClient, base_urls: list[str], database_time_us:
 
 
 async def _check_source(provider: CloudApiClient, settings: Settings, source: Source) -> AsyncIterator[Finding]:
-    known = ProviderSource(
-        source_id=source.id,
-        provider=source.provider,
-        phone_number_id=source.phone_number_id,
-        access_token=source.access_token,
-    )
     name = f"number {source.name}"
     if source.paused_reason is not None:
         yield _bad(name, f"is paused: {source.paused_reason}", f"When it is mended: waypost sources resume {source.id}")
-    facts = await provider.get_phone_number(known)
+    facts = await provider.get_phone_number(source.identity)
     if isinstance(facts, SendFailure):
         was_answered = facts.http_status is not None
         advice = (
@@ -174,7 +168,7 @@ async def _check_source(provider: CloudApiClient, settings: Settings, source: So
             "no app secret is known, so every webhook is refused",
             f"Set it: WAYPOST_SOURCE_APP_SECRET=... waypost sources change {source.id}",
         )
-    apps = await provider.get_subscribed_apps(known, waba_id=source.waba_id)
+    apps = await provider.get_subscribed_apps(source.identity, waba_id=source.waba_id)
     if isinstance(apps, SendFailure):
         yield _bad(f"{name}, webhooks", apps.detail, "See that the token may manage the business account.")
     elif not apps:

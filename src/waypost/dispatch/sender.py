@@ -9,7 +9,7 @@ from waypost.domain.errors import FailureReason, SendFailure, SendFailureKind
 from waypost.domain.message import MediaKind, MessageKind, Reaction, RecipientType
 from waypost.domain.token import make_token
 from waypost.observe import get_logger
-from waypost.ports import Accepted, OutboundRequest, Provider, ProviderSource
+from waypost.ports import Accepted, OutboundRequest, Provider
 from waypost.store.content import decode_content
 from waypost.store.directory import Source
 
@@ -34,7 +34,7 @@ class Sender:
         started = time.perf_counter()
         end: Accepted | SendFailure
         try:
-            end = await self._provider.send(_provider_source(source), self._request(claim))
+            end = await self._provider.send(source.identity, self._request(claim))
         except Exception as error:  # noqa: BLE001 - a defect must not lose track of an attempt that may have arrived
             self._log.exception("dispatch.defect", message_id=claim.candidate.id)
             end = SendFailure(
@@ -70,12 +70,3 @@ class Sender:
             media_kind=MediaKind(claim.media.kind) if claim.media else None,
             filename=claim.media.filename if claim.media else None,
         )
-
-
-def _provider_source(source: Source) -> ProviderSource:
-    return ProviderSource(
-        source_id=source.id,
-        provider=source.provider,
-        phone_number_id=source.phone_number_id,
-        access_token=source.access_token,
-    )

@@ -12,7 +12,7 @@ from waypost.media.flights import SingleFlight
 from waypost.media.sniff import MediaFacts, check_media
 from waypost.observe import get_logger
 from waypost.observe.metrics import Metrics
-from waypost.ports import BlobStore, Clock, DownloadedMedia, Provider, ProviderMediaError, ProviderSource
+from waypost.ports import BlobStore, Clock, DownloadedMedia, Provider, ProviderMediaError
 from waypost.store.directory import Directory
 from waypost.store.engine import Database, Lane, StoreUnavailableError
 from waypost.store.media import (
@@ -151,15 +151,11 @@ class Collector:
         if source is None or source.account_id != asset.account_id:
             await self._give_up(asset, "its source is gone", is_final=True, counts=counts)
             return False
-        identity = ProviderSource(
-            source_id=source.id,
-            provider=source.provider,
-            phone_number_id=source.phone_number_id,
-            access_token=source.access_token,
-        )
         try:
             async with self._slots:
-                found = await self._provider.download_media(identity, media_id=asset.id, bytes_max=INBOUND_BYTES_MAX)
+                found = await self._provider.download_media(
+                    source.identity, media_id=asset.id, bytes_max=INBOUND_BYTES_MAX
+                )
                 return await self._keep(asset, found)
         except ProviderMediaError as error:
             is_final = error.failure.kind is SendFailureKind.REJECTED

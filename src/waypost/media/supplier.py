@@ -20,7 +20,7 @@ from waypost.media.fetcher import Fetcher
 from waypost.media.flights import SingleFlight
 from waypost.observe import get_logger
 from waypost.observe.metrics import Metrics
-from waypost.ports import BlobStore, Clock, Provider, ProviderMediaError, ProviderSource
+from waypost.ports import BlobStore, Clock, Provider, ProviderMediaError
 from waypost.settings import MediaSettings
 from waypost.store.directory import Source
 from waypost.store.engine import Database, Lane
@@ -209,19 +209,13 @@ class Supplier:
         return media_id
 
     async def _send(self, source: Source, content: Content) -> str:
-        identity = ProviderSource(
-            source_id=source.id,
-            provider=source.provider,
-            phone_number_id=source.phone_number_id,
-            access_token=source.access_token,
-        )
         async with self._large_slots if content.size_bytes > LARGE_BYTES else self._slots:
             data = await self._blobs.read(content.digest)
             # The id serves messages of any name, so the upload has a name of its own.
             filename = content.digest[:16] + _ENDINGS.get(content.mime_type.partition(";")[0], "")
             # What follows a semicolon is for players; upstream knows the bare type.
             mime_type = content.mime_type.partition(";")[0].strip()
-            return await self._provider.upload_media(identity, data=data, mime_type=mime_type, filename=filename)
+            return await self._provider.upload_media(source.identity, data=data, mime_type=mime_type, filename=filename)
 
     def _failure(self, key: tuple[str, str], failure: SendFailure) -> MediaFailure:
         match failure.kind:

@@ -17,6 +17,7 @@ import orjson
 
 from waypost.domain.policy import SourcePolicy
 from waypost.domain.throttle import Pace
+from waypost.ports import ProviderSource
 from waypost.service import rest
 from waypost.store.engine import Database, StoreUnavailableError
 from waypost.store.sealing import Sealer
@@ -96,6 +97,16 @@ class Source:
     pace: Pace | None
     shard: int
     paused_reason: str | None
+
+    @property
+    def identity(self) -> ProviderSource:
+        """What the provider knows it by."""
+        return ProviderSource(
+            source_id=self.id,
+            provider=self.provider,
+            phone_number_id=self.phone_number_id,
+            access_token=self.access_token,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
