@@ -59,10 +59,18 @@ class House:
         return answer.status, content
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/waypost.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
 @pytest.fixture
-async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+async def house(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     monkeypatch.chdir(tmp_path)
-    settings = Settings.load(data_dir=tmp_path, port=0, default_provider="sandbox")
+    settings = Settings.load(data_dir=tmp_path, database_url=database_url, port=0, default_provider="sandbox")
     foundation = await open_foundation(settings)
     keys = await _accounts(foundation)
     gateway = Gateway(foundation, frozenset({"accept"}))

@@ -274,7 +274,10 @@ class PostgresConnector:
         return self._opened(raw)
 
     def _opened(self, raw: "psycopg.Connection[Any]") -> Connection:
-        return _PostgresConnection(raw, account_role=find_account_role(raw))
+        try:
+            return _PostgresConnection(raw, account_role=find_account_role(raw))
+        except psycopg.Error as error:
+            raise ConnectionLost(f"PostgreSQL did not answer: {error}") from error
 
     def _open(self) -> "psycopg.Connection[Any]":
         try:

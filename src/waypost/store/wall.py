@@ -25,7 +25,7 @@ _LOGIN_CHARACTERS_MAX: Final = 55
 _ROLE: Final = f"left(session_user, {_LOGIN_CHARACTERS_MAX}) || '_account'"
 _RIGHTS: Final = "SELECT, INSERT, UPDATE, DELETE"
 _FIND_ROLE: Final = f"""
-    SELECT {_ROLE}, session_user, r.oid IS NOT NULL, pg_has_role(session_user, r.oid, 'MEMBER'), COALESCE((
+    SELECT {_ROLE}, session_user, r.oid IS NOT NULL, pg_has_role(session_user, r.oid, %s), COALESCE((
         SELECT bool_and(
             has_table_privilege(r.oid, c.oid, 'SELECT') AND has_table_privilege(r.oid, c.oid, 'INSERT')
             AND has_table_privilege(r.oid, c.oid, 'UPDATE') AND has_table_privilege(r.oid, c.oid, 'DELETE')
@@ -77,9 +77,7 @@ def policy_statements(tables: Iterable[Table]) -> list[str]:
 
 def find_account_role(connection: "psycopg.Connection[Any]") -> str | None:
     """Return the account role if the login may work as it, and it has rights on every table with a wall."""
-    row = connection.execute(_FIND_ROLE).fetchone()
-    assert row is not None
-    role, _, exists, is_member, has_rights = row
+    role, _, exists, is_member, has_rights = _look_for_role(connection)
     return str(role) if exists and is_member and has_rights else None
 
 
@@ -94,9 +92,7 @@ def ensure_account_role(connection: "psycopg.Connection[Any]") -> bool:
 
     Only a superuser or a login with ``CREATEROLE`` can make the role. A second call does nothing.
     """
-    row = connection.execute(_FIND_ROLE).fetchone()
-    assert row is not None
-    role, login, exists, is_member, has_rights = row
+    role, login, exists, is_member, has_rights = _look_for_role(connection)
     names = {"role": sql.Identifier(role), "login": sql.Identifier(login)}
     with contextlib.suppress(pg_errors.InsufficientPrivilege):
         if not exists:
@@ -111,3 +107,11 @@ def ensure_account_role(connection: "psycopg.Connection[Any]") -> bool:
                 )
             )
     return find_account_role(connection) is not None
+
+
+def _look_for_role(connection: "psycopg.Connection[Any]") -> tuple[Any, ...]:
+    # Since PostgreSQL 16 one can be a member of a role and yet not be allowed to work as it.
+    privilege = "SET" if connection.info.server_version >= 160000 else "MEMBER"
+    row = connection.execute(_FIND_ROLE, [privilege]).fetchone()
+    assert row is not None
+    return row  # type: ignore[no-any-return]
