@@ -39,9 +39,9 @@ class Service(Protocol):
     async def start(self) -> None:
         """Open what is needed; once this returns, services started later may rely on this one."""
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stopping: asyncio.Event) -> None:
         """
-        Work until `stop` is set, then finish what was begun, and return.
+        Work until `stopping` is set, then finish what was begun, and return.
 
         Returning earlier, or raising, is a defect and takes the process down. Cancellation means that the budget is
         used up: return as soon as what must be recorded is recorded.
@@ -233,13 +233,13 @@ class LoopWatchdog:
         self._stall_seconds = stall_seconds
         self._interval_seconds = interval_seconds
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stopping: asyncio.Event) -> None:
         """Watch until stopped."""
         loop = asyncio.get_running_loop()
         quiet_until = 0.0
-        while not stop.is_set():
+        while not stopping.is_set():
             due = loop.time() + self._interval_seconds
-            await rest(stop, self._interval_seconds)
+            await rest(stopping, self._interval_seconds)
             late_seconds = loop.time() - due
             if late_seconds > self._stall_seconds and due > quiet_until:
                 quiet_until = due + _WATCH_QUIET_SECONDS

@@ -279,3 +279,24 @@ def test_a_source_becomes_the_providers_in_one_place(root):
     ]
 
     assert ["src/waypost/store/directory.py"] == makers
+
+
+def test_whatever_runs_until_it_is_asked_to_stop_names_that_alike_and_has_no_empty_ends(root):
+    other_names, empty_ends = [], []
+    for path in (root / "src" / "waypost").rglob("*.py"):
+        for holder in (
+            one for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(one, ast.ClassDef)
+        ):
+            is_protocol = any(isinstance(base, ast.Name) and base.id == "Protocol" for base in holder.bases)
+            for method in (one for one in holder.body if isinstance(one, ast.AsyncFunctionDef)):
+                names = [argument.arg for argument in method.args.args]
+                if method.name == "run" and any(
+                    "Event" in ast.unparse(one.annotation or one) for one in method.args.args
+                ):
+                    other_names += [f"{path.name} {holder.name}"] if names != ["self", "stopping"] else []
+                if method.name in {"start", "stop"} and not is_protocol:
+                    says_only = len(method.body) == 1 and isinstance(method.body[0], ast.Expr | ast.Pass)
+                    does_nothing = says_only and not isinstance(getattr(method.body[0], "value", None), ast.Await)
+                    empty_ends += [f"{path.name} {holder.name}.{method.name}"] if does_nothing else []
+
+    assert ([], []) == (other_names, empty_ends)

@@ -83,13 +83,11 @@ async def test_the_service_beats_while_requests_are_taken_and_ends_when_asked(ga
         return bool(answer)
 
     service = heartbeat(gateway, is_accepting=is_accepting, beat_seconds=0.001)
-    await service.start()
     running = asyncio.create_task(service.run(stop))
     async with asyncio.timeout(20):
         await asked.wait()
         stop.set()
         await running
-    await service.stop()
 
     assert len(await gateway.rows("SELECT 1 FROM meta WHERE name = 'ingress_beat_at_us'")) == 1
 

@@ -237,11 +237,15 @@ class Gateway:
         key_use = KeyUseRecorder(foundation.database, self.authenticator)
         services += [self.server, Part(name="key-use", running=key_use.run)]
         if "receive" in roles:
-            services += [self._heartbeat(), self.collector]
+            heartbeat, collector = self._heartbeat(), self.collector
+            services += [
+                Part(name=heartbeat.name, running=heartbeat.run),
+                Part(name=collector.name, running=collector.run, closing=collector.stop),
+            ]
         if "maintenance" in roles:
             services += self._maintenance()
         if "notify" in roles:
-            services.append(self.notifier)
+            services.append(Part(name=self.notifier.name, running=self.notifier.run))
         if "dispatch" in roles:
             services += [
                 Part(name="media", closing=self.media_wait.stop),
@@ -271,7 +275,7 @@ class Gateway:
             metrics=foundation.metrics,
         )
 
-    def _heartbeat(self) -> Service:
+    def _heartbeat(self) -> IngressHeartbeat:
         foundation, settings = self.foundation, self.foundation.settings
         return IngressHeartbeat(
             foundation.database,

@@ -9,8 +9,8 @@ async def _nothing() -> None:
     pass
 
 
-async def _until_stopped(stop: asyncio.Event) -> None:
-    await stop.wait()
+async def _until_stopped(stopping: asyncio.Event) -> None:
+    await stopping.wait()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +26,9 @@ class Part:
         """See ``Service``."""
         await self.opening()
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stopping: asyncio.Event) -> None:
         """See ``Service``."""
-        await self.running(stop)
+        await self.running(stopping)
 
     async def stop(self) -> None:
         """See ``Service``."""

@@ -83,9 +83,6 @@ class Collector:
         """Say that a file may be due; without it the next poll finds it. Called on the event loop."""
         self._signal.set()
 
-    async def start(self) -> None:
-        """Nothing to open."""
-
     async def stop(self) -> None:
         """Give up what is under way: it stays pending."""
         await self._flights.close()

@@ -42,7 +42,7 @@ _logger = get_logger("notify")
 
 class Notifier:
     """
-    Delivers what is due to the endpoints this process owns; a service.
+    Delivers what is due to the endpoints this process owns.
 
     Args:
         database: the store; one transaction of the notify lane is under way at a time.
@@ -109,12 +109,6 @@ class Notifier:
         """Say that something may be due; without it the next poll finds it. Called on the event loop."""
         self._is_woken = True
         self._signal.set()
-
-    async def start(self) -> None:
-        """Nothing to open."""
-
-    async def stop(self) -> None:
-        """Nothing to close."""
 
     async def run(self, stopping: asyncio.Event) -> None:
         """

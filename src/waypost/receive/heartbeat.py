@@ -53,24 +53,18 @@ class IngressHeartbeat:
         self._on_told = on_told
         self._log = get_logger("receive")
 
-    async def start(self) -> None:
-        """Nothing is opened."""
-
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stopping: asyncio.Event) -> None:
         """Beat until stopped; a database that is away makes a gap, which is just what it is."""
-        while not stop.is_set():
+        while not stopping.is_set():
             if self._is_accepting():
                 try:
                     await self.beat()
                 except StoreUnavailableError as error:
                     self._log.warning("ingress.store_unavailable", error=str(error))
             try:
-                await asyncio.wait_for(stop.wait(), self._beat_seconds)
+                await asyncio.wait_for(stopping.wait(), self._beat_seconds)
             except TimeoutError:
                 continue
-
-    async def stop(self) -> None:
-        """Nothing is closed."""
 
     async def beat(self) -> bool:
         """Write one mark and match what was parked; return whether a gap was found. Raises StoreUnavailableError."""

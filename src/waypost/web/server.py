@@ -118,10 +118,10 @@ class HttpService:
         await self._server.startup(self._sockets)
         _logger.info("http.listening", service=self.name, host=self.host, port=self.port)
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stopping: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._server.main_loop())
-            await stop.wait()
+            await stopping.wait()
             self._server.should_exit = True
         await self._shut()
 
