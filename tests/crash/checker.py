@@ -8,12 +8,15 @@ that it can be followed through all the files of the trial.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 
 from tests.crash.client_ledger import Asked
 from tests.crash.evidence import PENDING_STATES, STATUSES, Acceptance, Attempt, Delivery, Evidence, Message
 
 ACCEPTED_STATES = range(60, 101)
 UNKNOWN_STATE = 230
+PACE_PER_SECOND, BURST = 72.0, 8
+"""What the demo's numbers start by: the default settings."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,6 +32,8 @@ class Findings:
     disordered_webhooks: list[str] = field(default_factory=list)
     false_acceptances: list[str] = field(default_factory=list)
     without_intent: list[str] = field(default_factory=list)
+    overlapping_attempts: list[str] = field(default_factory=list)
+    too_fast: list[str] = field(default_factory=list)
     out_of_order: list[str] = field(default_factory=list)
     other: list[str] = field(default_factory=list)
 
@@ -78,6 +83,9 @@ def check(asked: Iterable[Asked], answers: Mapping[str, str | None], evidence: E
     _check_answers(answers, upstream, evidence, findings)
     for message in evidence.messages:
         _check_message(message, attempts[message.id], upstream[message.label], findings, figures)
+        _check_attempts(message, attempts[message.id], findings)
+    _check_keys(evidence, findings)
+    _check_pace(evidence, findings)
     _check_intents(evidence, findings)
     _check_webhooks(evidence, by_label, upstream, findings, figures)
     _check_order(evidence, upstream, findings)
@@ -158,6 +166,49 @@ def _check_message(
         )
     elif len(upstream) > 1:
         figures.explained_duplicates += len(upstream) - 1
+
+
+def _check_attempts(message: Message, attempts: list[Attempt], findings: Findings) -> None:
+    """An attempt is the first, or follows one that was refused, or one in doubt that was released."""
+    if [attempt.number for attempt in attempts] != list(range(1, len(attempts) + 1)):
+        findings.overlapping_attempts.append(f"{message.label}: attempts {[attempt.number for attempt in attempts]}")
+    uncertain = 0
+    for before, after in pairwise(attempts):
+        name = f"{message.label}: attempt {after.number} after one that was {before.outcome}"
+        if before.outcome in {"in_doubt", "resolved"}:
+            uncertain += 1
+        elif before.outcome in {None, "accepted"} or before.ended_at_us is None:
+            findings.overlapping_attempts.append(name)
+        if before.ended_at_us is not None and before.ended_at_us > after.started_at_us:
+            findings.overlapping_attempts.append(f"{name}, {before.ended_at_us - after.started_at_us} us too early")
+    if uncertain > message.releases:
+        findings.overlapping_attempts.append(f"{message.label}: {uncertain} in doubt, {message.releases} released")
+
+
+def _check_keys(evidence: Evidence, findings: Findings) -> None:
+    """What an Idempotency-Key has been given is there; that it is there once, the clients' repeats have shown."""
+    kept = {message.id for message in evidence.messages}
+    findings.halved += [
+        f"{message_id}: promised to a key, but not kept"
+        for message_id in evidence.promised_by_keys
+        if message_id not in kept
+    ]
+
+
+def _check_pace(evidence: Evidence, findings: Findings) -> None:
+    """No window of a number's intents holds more than its pace allows, over every change of its owner."""
+    times_us: dict[str, list[int]] = defaultdict(list)
+    for attempt in evidence.attempts:
+        times_us[attempt.source_id].append(attempt.started_at_us)
+    for source_id, starts in times_us.items():
+        starts.sort()
+        level, last_us = 0.0, starts[0]
+        for start_us in starts:
+            # What a full bucket would lack by now: over the burst, some window ending here holds too much.
+            level = max(0.0, level - PACE_PER_SECOND * (start_us - last_us) / 1e6) + 1
+            last_us = start_us
+            if level > BURST + 1e-6:
+                findings.too_fast.append(f"{source_id}: {level:.2f} at {start_us}, the burst is {BURST}")
 
 
 def _check_intents(evidence: Evidence, findings: Findings) -> None:

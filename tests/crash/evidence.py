@@ -13,7 +13,8 @@ STATUSES = ("sent", "delivered", "read", "failed")
 _TABLES = {
     "messages": "SELECT id, caller_data, source_id, recipient, state, wait_reason, attempt_number, releases, failure "
     "FROM messages ORDER BY id",
-    "attempts": "SELECT message_id, number, outcome, wamid, detail FROM attempts ORDER BY message_id, number",
+    "attempts": "SELECT message_id, number, outcome, wamid, detail, source_id, started_at_us, ended_at_us FROM attempts "
+    "ORDER BY message_id, number",
 }
 
 
@@ -41,6 +42,9 @@ class Attempt:
     outcome: str | None
     wamid: str | None
     detail: str | None
+    source_id: str
+    started_at_us: int
+    ended_at_us: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +77,7 @@ class Evidence:
 
     messages: list[Message]
     attempts: list[Attempt]
+    promised_by_keys: list[str]
     acceptances: list[Acceptance]
     refused_upstream: list[str]
     deliveries: list[Delivery]
@@ -99,10 +104,12 @@ def collect(data_dir: Path) -> Evidence:
     with closing(_connect(data_dir)) as database:
         messages = [Message(*row) for row in database.execute(_TABLES["messages"])]
         attempts = [Attempt(*row) for row in database.execute(_TABLES["attempts"])]
+        records = database.execute("SELECT message_ids FROM idempotency_records").fetchall()
     acceptances, refused = _read_ledger(data_dir / "sandbox")
     evidence = Evidence(
         messages=messages,
         attempts=attempts,
+        promised_by_keys=[message_id for (ids,) in records for message_id in json.loads(ids)],
         acceptances=acceptances,
         refused_upstream=refused,
         deliveries=[],
