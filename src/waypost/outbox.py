@@ -7,7 +7,6 @@ is rendered once for each endpoint that wants it, so that its bytes never change
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import orjson
 
@@ -19,9 +18,6 @@ from waypost.ports import IdFactory
 from waypost.store.directory import Endpoint, Snapshot
 from waypost.store.notifications import NotificationRow, insert_notifications
 from waypost.store.transaction import Tx
-
-NOTICE: Final = "notice"
-"""Additive kind: what the gateway itself has to say of a message, such as an attempt in doubt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +123,7 @@ def _kind_and_subject(item: News) -> tuple[str, str]:
         case IncomingNews():
             return WebhookKind.INCOMING.value, item.inbound_id
         case Notice():
-            return NOTICE, item.subject_id
+            return WebhookKind.NOTICE.value, item.subject_id
 
 
 def _render(item: News, endpoint: Endpoint) -> str | None:

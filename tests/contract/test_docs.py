@@ -7,6 +7,7 @@ import pytest
 
 from waypost.contract import errors
 from waypost.contract.errors import ERRORS, ContractError
+from waypost.contract.events import WebhookKind, render_body
 from waypost.contract.requests import parse_send_request
 from waypost.domain.message import MediaKind
 from waypost.domain.policy import SourcePolicy
@@ -80,3 +81,10 @@ def test_the_page_of_the_contract_shows_every_type():
     )
 
     assert shown == {"text", "media", "location", "template", "media_template", "interactive", "contacts", "reaction"}
+
+
+def test_the_body_of_each_kind_of_webhook_has_the_member_that_the_page_of_events_names():
+    page = (DOCS / "events.md").read_text(encoding="utf-8")
+    documented = dict(re.findall(r"^\| `(incoming|event|notice)` \| `(\{\"\w+\":\[)…\]\}` \|", page, re.MULTILINE))
+
+    assert {kind.value: render_body(kind, []).decode().removesuffix("]}") for kind in WebhookKind} == documented

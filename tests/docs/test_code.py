@@ -135,11 +135,10 @@ def test_every_notice_is_documented_with_its_members_and_no_other(root, table_ro
 
 def test_every_kind_of_webhook_is_documented(table_rows):
     from waypost.contract.events import WebhookKind
-    from waypost.outbox import NOTICE
 
     documented = {row[0].strip("`") for row in table_rows("docs/events.md", "Webhooks")}
 
-    assert {*(kind.value for kind in WebhookKind), NOTICE} == documented
+    assert {kind.value for kind in WebhookKind} == documented
 
 
 def test_every_direct_dependency_has_its_reason_and_they_are_few(root, table_rows):

@@ -25,10 +25,11 @@ JsonObject = dict[str, Any]
 
 
 class WebhookKind(StrEnum):
-    """What a webhook subscribes to."""
+    """What a webhook subscribes to; ``notice``, what the gateway itself has to say, is not of the contract."""
 
     INCOMING = "incoming"
     EVENT = "event"
+    NOTICE = "notice"
 
     @property
     def default_timestamps(self) -> TimestampForm:
@@ -98,8 +99,16 @@ def render_incoming(inbound: InboundMessage, *, timestamps: TimestampForm) -> by
 
 def render_body(kind: WebhookKind, entries: Sequence[bytes]) -> bytes:
     """Return the body of a POST with 1 to 1000 rendered entries."""
-    member = b'{"incoming_message":[' if kind is WebhookKind.INCOMING else b'{"delivery_status":['
-    return member + b",".join(entries) + b"]}"
+    return _BEGINNINGS[kind] + b",".join(entries) + b"]}"
+
+
+_BEGINNINGS: Final = MappingProxyType(
+    {
+        WebhookKind.INCOMING: b'{"incoming_message":[',
+        WebhookKind.EVENT: b'{"delivery_status":[',
+        WebhookKind.NOTICE: b'{"notice":[',
+    }
+)
 
 
 def _render_context(inbound: InboundMessage) -> dict[str, str]:

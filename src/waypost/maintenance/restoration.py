@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from waypost.contract.events import WebhookKind
 from waypost.domain.message import MessageState
-from waypost.outbox import NOTICE, in_doubt_notice, tell
+from waypost.outbox import in_doubt_notice, tell
 from waypost.ports import IdFactory
 from waypost.store.audit import AuditEntry, record_change
 from waypost.store.directory import Snapshot
@@ -102,7 +103,10 @@ def _told_sources(snapshot: Snapshot) -> list[str]:
     return [
         source.id
         for source in snapshot.sources.values()
-        if any(one.wants(NOTICE, source.id) for one in snapshot.endpoints_by_account.get(source.account_id, ()))
+        if any(
+            endpoint.wants(WebhookKind.NOTICE, source.id)
+            for endpoint in snapshot.endpoints_by_account.get(source.account_id, ())
+        )
     ]
 
 

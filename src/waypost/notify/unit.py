@@ -6,14 +6,11 @@ from types import MappingProxyType
 from typing import Final
 
 from waypost.contract.events import WebhookKind, render_body
-from waypost.outbox import NOTICE
 from waypost.store.notifying import DueRow
 
 _END: Final = b"]}"
-# The contract's own bodies, without their entries; a notice is Waypost's own.
-_BEGINNINGS: Final = MappingProxyType(
-    {kind.value: render_body(kind, [b""]).removesuffix(_END) for kind in WebhookKind} | {NOTICE: b'{"notice":['}
-)
+_BEGINNINGS: Final = MappingProxyType({kind.value: render_body(kind, [b""]).removesuffix(_END) for kind in WebhookKind})
+"""Bodies without their entries."""
 
 
 class UnitState(Enum):

@@ -229,7 +229,7 @@ def _test_entry(record: EndpointRecord, *, subject_id: str, now_us: int) -> tupl
         form = WebhookKind.INCOMING.timestamps(record.timestamps)
         return WebhookKind.INCOMING.value, render_incoming(message, timestamps=form).decode()
     notice_entry = {"type": "webhook.test", "subject_id": subject_id, "occurred_at_us": now_us}
-    return "notice", orjson.dumps(notice_entry).decode()
+    return WebhookKind.NOTICE.value, orjson.dumps(notice_entry).decode()
 
 
 def _noted(tx: Tx, editor: Editor, record: EndpointRecord | None, action: str) -> EndpointRecord:
