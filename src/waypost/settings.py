@@ -310,11 +310,14 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     master_key: SecretStr | None = Field(
-        None, description="Key that seals secrets at rest: 32 bytes in hex or base64. Comes before the file."
+        None,
+        description="Key that seals secrets at rest: 32 bytes in hex or base64. Several are separated by commas: the "
+        "first seals, all open. Comes before the file.",
     )
     master_key_file: Path = Field(
         default_factory=lambda data: Path(data["data_dir"]) / "master.key",
-        description="File with that key; made (mode 0600) when missing. All nodes of one database need the same key.",
+        description="File with that key, or with several, one a line; made (mode 0600) when missing, followed when it "
+        "changes. All nodes of one database need the same keys.",
     )
     default_provider: Literal["meta", "sandbox"] = Field("meta", description="Provider of sources that name none.")
     graph_url: WebUrl = Field(

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from waypost.app.observers import CommitMetrics
 from waypost.blobs import ObjectBlobStore, open_blob_store
 from waypost.domain.mac import hmac_sha256_hex
-from waypost.master_key import read_master_key
+from waypost.master_key import open_sealer
 from waypost.observe import Metrics, keep_pseudonyms
 from waypost.ports import Clock, IdFactory, SystemClock, UuidFactory
 from waypost.settings import Settings
@@ -49,7 +49,7 @@ async def open_foundation(settings: Settings) -> Foundation:
     Raises: SettingsError, UnsafeDatabaseError, SchemaTooNewError, SealBrokenError, OSError.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    sealer = Sealer([read_master_key(settings)])
+    sealer = open_sealer(settings)
     migrate(settings.database_url)
     metrics = Metrics(version=version("waypost"))
     database = Database(connector_for(settings.database_url), observer=CommitMetrics(metrics))

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from waypost.cli.exits import CommandFailure, ExitCode
 from waypost.cli.options import DEMO_DATA_DIR
 from waypost.cli.printing import print_note
-from waypost.master_key import read_master_key
+from waypost.master_key import open_sealer
 from waypost.ports import SystemClock, UuidFactory
 from waypost.settings import Settings
 from waypost.store.accounts import list_accounts
@@ -56,9 +56,14 @@ class DirectStore:
 
     @property
     def sealer(self) -> Sealer:
-        """What opens the secrets in the database; reads the master key on first use."""
+        """What opens the secrets in the database; reads the master keys on first use."""
         if self._sealer is None:
-            self._sealer = Sealer([read_master_key(self.settings)])
+            self._sealer = open_sealer(self.settings)
+        return self._sealer
+
+    def fresh_sealer(self) -> Sealer:
+        """Return a sealer with the keys as they are set now; later calls get the same one by ``sealer``."""
+        self._sealer = open_sealer(self.settings)
         return self._sealer
 
     def editor(self) -> Editor:

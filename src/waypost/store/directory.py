@@ -17,10 +17,11 @@ import orjson
 
 from waypost.domain.policy import SourcePolicy
 from waypost.domain.throttle import Pace
+from waypost.observe import get_logger
 from waypost.ports import ProviderSource
 from waypost.service import rest
 from waypost.store.engine import Database, StoreUnavailableError
-from waypost.store.sealing import Sealer
+from waypost.store.sealing import SealBrokenError, Sealer
 from waypost.store.statements import Sql
 from waypost.store.transaction import Tx
 
@@ -177,6 +178,7 @@ class Directory:
         self._sealer = sealer
         self._poll_seconds = poll_seconds
         self.now = EMPTY
+        self._log = get_logger("store")
 
     async def refresh(self) -> None:
         """Read everything anew if the version has moved. Raises ``StoreUnavailableError``."""
@@ -186,11 +188,20 @@ class Directory:
             self.now = fresh
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Refresh until stopped; while the database is away the last snapshot stays."""
+        """Refresh until stopped; while the database is away, or a secret does not open, the last snapshot stays."""
+        told = ""
         while not stopping.is_set():
             # While the database is away the writers report it, and readers go on with what is known.
             with contextlib.suppress(StoreUnavailableError):
-                await self.refresh()
+                try:
+                    await self.refresh()
+                except SealBrokenError as error:
+                    # Another node seals with a key that this one lacks: it must not take this one down.
+                    if str(error) != told:
+                        told = str(error)
+                        self._log.error("directory.seal_broken", error=told)
+                else:
+                    told = ""
             await rest(stopping, self._poll_seconds)
 
     def _load_if_newer(self, tx: Tx, known: int) -> Snapshot | None:

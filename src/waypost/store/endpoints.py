@@ -6,6 +6,7 @@ Secrets and custom headers are sealed here, each for its own place. A secret is 
 """
 
 import base64
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Final, Literal
 import orjson
 
 from waypost.store.directory import bump_directory
-from waypost.store.sealing import Sealer
+from waypost.store.sealing import SealBrokenError, Sealer
 from waypost.store.statements import Sql
 from waypost.store.transaction import Row, Tx
 
@@ -189,19 +190,25 @@ def change_endpoint(
 def rotate_secret(
     tx: Tx, sealer: Sealer, account_id: str, endpoint_id: str, *, secret: str, now_us: int
 ) -> EndpointRecord | None:
-    """Sign with a new secret from now on, and with the present one beside it for 24 h; None if there is no endpoint."""
+    """
+    Sign with a new secret from now on, and with the present one beside it for 24 h; None if there is no endpoint.
+
+    A present one that does not open, its key being lost, is replaced alone.
+    """
     row = tx.one(_SECRET, account_id=account_id, id=endpoint_id)
     if row is None:
         return None
     place = f"webhook_endpoints/{endpoint_id}/secret"
-    old = sealer.open(bytes(row[0]), place=place)
+    old_sealed = None
+    with contextlib.suppress(SealBrokenError):
+        old_sealed = sealer.seal(sealer.open(bytes(row[0]), place=place), place=f"{place}_old")
     tx.run(
         _ROTATE,
         account_id=account_id,
         id=endpoint_id,
         sealed=sealer.seal(secret, place=place),
-        old_sealed=sealer.seal(old, place=f"{place}_old"),
-        old_until_us=now_us + SECRET_OVERLAP_US,
+        old_sealed=old_sealed,
+        old_until_us=None if old_sealed is None else now_us + SECRET_OVERLAP_US,
     )
     bump_directory(tx)
     return find_endpoint(tx, sealer, account_id, endpoint_id)

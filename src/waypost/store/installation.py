@@ -3,13 +3,15 @@
 import secrets
 from typing import Final
 
-from waypost.store.sealing import Sealer
+from waypost.store.sealing import Sealer, sealed_key_id
 from waypost.store.statements import Sql
 from waypost.store.transaction import Tx
 
 _PLACE: Final = "meta/token_key/value"
 _KEEP = Sql("INSERT INTO meta (name, value) VALUES ('token_key', :value) ON CONFLICT (name) DO NOTHING")
 _FIND = Sql("SELECT value FROM meta WHERE name = 'token_key'")
+_HOLD = Sql("SELECT value FROM meta WHERE name = 'token_key' FOR UPDATE")
+_SAVE = Sql("UPDATE meta SET value = :value WHERE name = 'token_key'")
 
 _POLICY_CLOCK = Sql("SELECT CAST(value AS BIGINT) FROM meta WHERE name = 'policy_clock_us'")
 _RAISE_POLICY_CLOCK = Sql(
@@ -35,3 +37,19 @@ def load_token_key(tx: Tx, sealer: Sealer) -> bytes:
     row = tx.one(_FIND)
     assert row is not None
     return bytes.fromhex(sealer.open(bytes.fromhex(row[0]), place=_PLACE))
+
+
+def token_key_id(tx: Tx) -> str | None:
+    """Return the id of the master key that the token key is sealed with; None before there is one."""
+    row = tx.one(_FIND)
+    return None if row is None else sealed_key_id(bytes.fromhex(row[0]))
+
+
+def reseal_token_key(tx: Tx, sealer: Sealer) -> bool:
+    """Seal the token key with the newest master key; say whether there was anything to do. Raises SealBrokenError."""
+    row = tx.one(_HOLD)
+    if row is None or sealed_key_id(bytes.fromhex(row[0])) == sealer.key_ids[0]:
+        return False
+    opened = sealer.open(bytes.fromhex(row[0]), place=_PLACE)
+    tx.run(_SAVE, value=sealer.seal(opened, place=_PLACE).hex())
+    return True

@@ -5,6 +5,7 @@ Secrets enter open and are sealed here, each for its own place; nothing in this 
 at the provider is unique among all living sources, since it alone says whose an incoming webhook is.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from secrets import token_urlsafe
@@ -12,7 +13,7 @@ from typing import Final
 
 from waypost.domain.throttle import Pace
 from waypost.store.directory import bump_directory, shard_of
-from waypost.store.sealing import Sealer
+from waypost.store.sealing import SealBrokenError, Sealer
 from waypost.store.statements import Sql
 from waypost.store.transaction import Row, Tx
 
@@ -281,9 +282,11 @@ def _put_secrets(tx: Tx, sealer: Sealer, account_id: str, source_id: str, secret
         row = tx.one(_OLD_SECRET, **own)
         old_sealed = None
         if row is not None and row[0] is not None:
-            # A sealed value opens only in its own place, so the old one is sealed anew for where it moves.
-            old = sealer.open(bytes(row[0]), place=f"sources/{source_id}/app_secret")
-            old_sealed = _seal(sealer, old, source_id=source_id, column="app_secret_old")
+            # A sealed value opens only in its own place, so the old one is sealed anew for where it moves. One whose
+            # key is lost must not keep a new one from its place.
+            with contextlib.suppress(SealBrokenError):
+                old = sealer.open(bytes(row[0]), place=f"sources/{source_id}/app_secret")
+                old_sealed = _seal(sealer, old, source_id=source_id, column="app_secret_old")
         tx.run(
             _SET_APP_SECRET,
             sealed=_seal(sealer, secrets.app_secret, source_id=source_id, column="app_secret"),
