@@ -6,8 +6,6 @@ Nothing is decided about the content here: `sniff.check_media` judges what was f
 """
 
 import asyncio
-import os
-import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -17,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 from waypost.media.filenames import name_of_disposition, name_of_url
+from waypost.media.temporary import prepare_directory, temporary_file
 from waypost.outbound.http import EndKind, HttpClient, HttpStream, OutboundError, Timeouts
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -26,7 +25,7 @@ _VALIDATOR_CHARACTERS_MAX = 256
 _WRITE_BYTES = 1 << 20
 FETCHES_MAX = 32
 """Most fetches of all accounts at once; the client needs a connection for each."""
-_STALE_SECONDS = 24 * 3600
+_PREFIX = "fetch-"
 
 
 class FetchFault(Enum):
@@ -122,7 +121,7 @@ class Fetcher:
         self._fetches_per_account_max = fetches_per_account_max
         self._all = asyncio.Semaphore(fetches_max)
         self._accounts: dict[str, _Turn] = {}
-        _prepare(directory)
+        prepare_directory(directory, prefix=_PREFIX)
 
     async def fetch(
         self,
@@ -206,29 +205,23 @@ class Fetcher:
         )
 
     async def _save(self, chunks: AsyncIterator[bytes], bytes_max: int) -> tuple[Path, int] | FetchFailure:
-        handle, name = tempfile.mkstemp(dir=self._directory, prefix="fetch-")
-        path, is_kept = Path(name), False
         rate = _Rate(self._rate_bytes_per_second_min, self._rate_window_seconds)
         size_bytes, waiting = 0, bytearray()
-        try:
-            with os.fdopen(handle, "wb", buffering=0) as file:
-                async for chunk in chunks:
-                    size_bytes += len(chunk)
-                    if size_bytes > bytes_max:
-                        return _failed(FetchFault.TOO_LARGE, f"more than {bytes_max} bytes", is_retryable=False)
-                    if rate.is_below_after(len(chunk)):
-                        detail = f"slower than {self._rate_bytes_per_second_min} bytes per second"
-                        return _failed(FetchFault.TOO_SLOW, detail, is_retryable=True)
-                    waiting += chunk
-                    if len(waiting) >= _WRITE_BYTES:
-                        await _write(file.fileno(), bytes(waiting))
-                        waiting.clear()
-                await _write(file.fileno(), bytes(waiting))
-            is_kept = True
-            return path, size_bytes
-        finally:
-            if not is_kept:
-                path.unlink(missing_ok=True)  # noqa: ASYNC240 - an await here could itself be cancelled
+        with temporary_file(self._directory, prefix=_PREFIX) as file:
+            async for chunk in chunks:
+                size_bytes += len(chunk)
+                if size_bytes > bytes_max:
+                    return _failed(FetchFault.TOO_LARGE, f"more than {bytes_max} bytes", is_retryable=False)
+                if rate.is_below_after(len(chunk)):
+                    detail = f"slower than {self._rate_bytes_per_second_min} bytes per second"
+                    return _failed(FetchFault.TOO_SLOW, detail, is_retryable=True)
+                waiting += chunk
+                if len(waiting) >= _WRITE_BYTES:
+                    await file.write(bytes(waiting))
+                    waiting.clear()
+            await file.write(bytes(waiting))
+            file.keep()
+            return file.path, size_bytes
 
 
 @dataclass(slots=True)
@@ -258,29 +251,6 @@ class _Rate:
         is_below = self._received_bytes < self._bytes_min
         self._began, self._received_bytes = now, 0
         return is_below
-
-
-async def _write(handle: int, data: bytes) -> None:
-    """Write in a thread; when cancelled, end only after the thread has, as the number is closed and given out again."""
-    writing = asyncio.ensure_future(asyncio.to_thread(_write_all, handle, data))
-    try:
-        await asyncio.shield(writing)
-    except asyncio.CancelledError:
-        await asyncio.wait({writing})
-        raise
-
-
-def _write_all(handle: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(handle, data) :]
-
-
-def _prepare(directory: Path) -> None:
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    oldest = time.time() - _STALE_SECONDS
-    for leftover in directory.glob("fetch-*"):
-        if leftover.stat().st_mtime < oldest:
-            leftover.unlink(missing_ok=True)
 
 
 def _conditions(etag: str | None, last_modified: str | None) -> dict[str, str]:

@@ -2,8 +2,6 @@
 
 import asyncio
 import re
-import time
-from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
@@ -15,13 +13,14 @@ from waypost.contract.replies import FailureReplies, media_deleted, media_upload
 from waypost.media.collector import Collector
 from waypost.media.filenames import safe_filename
 from waypost.media.sniff import DOCUMENT_BYTES_MAX, MediaFacts, check_media
+from waypost.media.temporary import prepare_directory
 from waypost.observe import get_logger
 from waypost.observe.metrics import Metrics
 from waypost.ports import BlobStore, Clock, IdFactory
 from waypost.settings import Settings
 from waypost.store.engine import Database
 from waypost.store.media import PENDING, STORED, Asset, count_stored_bytes, delete_asset, find_asset, insert_upload
-from waypost.web.api_v2.multipart import ReceivedFile, UploadFault, receive_file
+from waypost.web.api_v2.multipart import PREFIX, ReceivedFile, UploadFault, receive_file
 from waypost.web.api_v2.ranges import UnsatisfiableRangeError, parse_range
 from waypost.web.auth import Principal
 from waypost.web.responses import json_response, reply_response
@@ -29,7 +28,6 @@ from waypost.web.responses import json_response, reply_response
 FILE_PART: Final = "file"
 UPLOADS_MAX: Final = 16
 """Uploads being judged and stored at once; more wait. Receiving holds no place: a slow client must not take one."""
-_STALE_SECONDS: Final = 24 * 3600
 _MIME_TYPE: Final = re.compile(
     r"[a-zA-Z0-9!#$&^_.+-]{1,64}/[a-zA-Z0-9!#$&^_.+-]{1,100}(?:; ?[a-z]{1,20}=[\w.+-]{1,60})?"
 )
@@ -74,7 +72,7 @@ class MediaEndpoints:
         self._metrics = metrics
         self._slots = asyncio.Semaphore(UPLOADS_MAX)
         self._directory = settings.data_dir / "incoming"
-        _prepare(self._directory)
+        prepare_directory(self._directory, prefix=PREFIX)
 
     async def upload(self, principal: Principal, request: Request) -> Response:
         """Take a file, and answer its id once its bytes and its row are durable."""
@@ -186,14 +184,6 @@ class MediaEndpoints:
             return asset
         await self._collector.collect_now(account_id, media_id)
         return await self._database.read(lambda tx: find_asset(tx, account_id, media_id), account_id=account_id)
-
-
-def _prepare(directory: Path) -> None:
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    oldest = time.time() - _STALE_SECONDS
-    for leftover in directory.glob("upload-*"):
-        if leftover.stat().st_mtime < oldest:
-            leftover.unlink(missing_ok=True)
 
 
 def _disposition(filename: str | None) -> str:

@@ -5,10 +5,7 @@ Clients that leave the boundary out of the header exist: it is then taken from t
 section 4).
 """
 
-import asyncio
-import os
 import re
-import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import Enum
@@ -18,6 +15,10 @@ from typing import Final
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from waypost.media.temporary import TemporaryFile, temporary_file
+
+PREFIX: Final = "upload-"
+"""Of the temporary files' names."""
 _WRITE_BYTES: Final = 1 << 20
 _BOUNDARY_BYTES_MAX: Final = 256
 _FIRST_LINE: Final = re.compile(rb"(?:\r\n|\n)?--([^\r\n]{1,200})\r?\n")
@@ -57,25 +58,19 @@ async def receive_file(
     Reading stops at the first byte over either limit. Raises OSError when the disk fails; no file is left behind by
     anything but success.
     """
-    handle, name = await asyncio.to_thread(tempfile.mkstemp, dir=directory, prefix="upload-")
-    path, is_kept = Path(name), False
-    try:
-        reader = _PartReader(part, handle, file_bytes_max=file_bytes_max)
+    with temporary_file(directory, prefix=PREFIX) as file:
+        reader = _PartReader(part, file, file_bytes_max=file_bytes_max)
         fault = await reader.read(chunks, content_type, body_bytes_max=body_bytes_max)
         if fault is not None:
             return fault
-        is_kept = True
-        return ReceivedFile(path=path, size_bytes=reader.size_bytes, filename=reader.filename)
-    finally:
-        os.close(handle)
-        if not is_kept:
-            await asyncio.to_thread(path.unlink, missing_ok=True)
+        file.keep()
+        return ReceivedFile(path=file.path, size_bytes=reader.size_bytes, filename=reader.filename)
 
 
 class _PartReader:
-    def __init__(self, part: str, handle: int, *, file_bytes_max: int) -> None:
+    def __init__(self, part: str, file: TemporaryFile, *, file_bytes_max: int) -> None:
         self._part = part.encode()
-        self._handle = handle
+        self._file = file
         self._file_bytes_max = file_bytes_max
         self._header_name = b""
         self._header_value = b""
@@ -169,10 +164,4 @@ class _PartReader:
     async def _flush(self) -> None:
         data = bytes(self._waiting)
         self._waiting.clear()
-        await asyncio.to_thread(_write_all, self._handle, data)
-
-
-def _write_all(handle: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]
+        await self._file.write(data)
