@@ -423,3 +423,34 @@ async def test_several_hundred_requests_run_at_once(make_client: MakeClient):
 def test_timeouts_that_cannot_tell_before_from_after_are_refused(values: dict[str, float]):
     with pytest.raises(ValueError, match="timeout"):
         Timeouts(**values)
+
+
+MALFORMED = {
+    "status line": b"content-marker\r\n\r\n",
+    "header": b"HTTP/1.1 200 OK\r\ncontent-marker\r\n\r\n",
+    "length": b"HTTP/1.1 200 OK\r\nContent-Length: content-marker\r\n\r\n",
+    "chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\ncontent-marker\r\n",
+    "long header": b"HTTP/1.1 200 OK\r\nX: " + b"content-marker" * 100_000 + b"\r\n\r\n",
+    "beyond the length": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nabcontent-marker\r\n",
+    "cut short": b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\ncontent-marker",
+}
+
+
+@pytest.mark.parametrize("raw", MALFORMED.values(), ids=MALFORMED)
+async def test_what_is_said_of_an_end_holds_no_path_header_or_content(make_client: MakeClient, raw: bytes):
+    """Signed URLs, tokens and pieces of files would go into logs, and into what is kept of an attempt."""
+    async with FaultServer(answering(raw, then="close")).running() as server:
+        client = make_client()
+        with contextlib.suppress(OutboundError):
+            await client.request("GET", server.url("/warm-up"), headers={}, body_bytes_max=1000)
+        for url in (server.url("/path-marker?q=path-marker"), "http://127.0.0.1:1/path-marker"):
+            details = []
+            try:
+                headers = {"Authorization": "Bearer header-marker"}
+                async with client.stream("GET", url, headers=headers) as answer:
+                    async for _ in answer.chunks:
+                        pass
+            except OutboundError as error:
+                details.append(str(error))
+
+            assert [text for text in details if "marker" in text] == []

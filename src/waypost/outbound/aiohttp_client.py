@@ -236,7 +236,7 @@ def _outbound_error(error: Exception, progress: Progress) -> OutboundError:
     kind = EndKind.RESET
     match error:
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
-            return OutboundError(EndKind.INVALID_URL, request_started=False, detail=repr(error))
+            return OutboundError(EndKind.INVALID_URL, request_started=False, detail=_described(error))
         case aiohttp.ConnectionTimeoutError():
             kind = EndKind.CONNECT
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
@@ -249,4 +249,24 @@ def _outbound_error(error: Exception, progress: Progress) -> OutboundError:
             kind = EndKind.TIMEOUT
         case aiohttp.ClientResponseError():
             kind = EndKind.PROTOCOL
-    return OutboundError(kind, request_started=progress.is_started, detail=repr(error))
+    return OutboundError(kind, request_started=progress.is_started, detail=_described(error))
+
+
+def _described(error: BaseException) -> str:
+    """
+    Say what happened in the names of errors and the system's words, for logs and for what is kept of an attempt.
+
+    aiohttp's own texts repeat the URL, every header of the request, tokens too, and pieces of a malformed answer.
+    """
+    parts: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None:
+        words = seen.strerror if isinstance(seen, OSError) else None
+        if isinstance(seen, ssl.SSLCertVerificationError):
+            # aiohttp's own kind of it has no message; the one below has.
+            words = getattr(seen, "verify_message", None)
+        part = f"{type(seen).__name__} {words}" if words else type(seen).__name__
+        if part not in parts:
+            parts.append(part)
+        seen = seen.__cause__ or seen.__context__
+    return ": ".join(parts)
