@@ -55,6 +55,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; ``arguments`` None means those of the process."""
     try:
         result = build_app()(args=None if arguments is None else list(arguments), standalone_mode=False)
+    except typer.Abort:
+        print_note("Nothing was changed.")
+        return ExitCode.FAILURE
     except CommandFailure as failure:
         print_note(f"Error: {failure.text}")
         print_note(failure.hint)
