@@ -103,7 +103,7 @@ class RequestCycle:
         try:
             await app(self.scope, self.receive, self.send)
             if not self.response_complete and not self.disconnected:
-                _logger.error("http.incomplete_answer", path=self.scope["path"])
+                _logger.error("http.incomplete_answer")
                 await self._fail()
         except Exception:
             _logger.exception("http.defect")
