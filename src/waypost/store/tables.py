@@ -395,14 +395,6 @@ Index(
     sqlite_where=_PENDING,
     postgresql_where=_PENDING,
 )
-Index(
-    "notifications_lane",
-    NOTIFICATIONS.c.endpoint_id,
-    NOTIFICATIONS.c.subject_id,
-    NOTIFICATIONS.c.id,
-    sqlite_where=_PENDING,
-    postgresql_where=_PENDING,
-)
 Index("notifications_subject", NOTIFICATIONS.c.subject_id)
 _DEAD = text("state = 2")
 Index("notifications_dead", NOTIFICATIONS.c.endpoint_id, NOTIFICATIONS.c.id, sqlite_where=_DEAD, postgresql_where=_DEAD)

@@ -321,14 +321,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 0"),
         postgresql_where=sa.text("state = 0"),
     )
-    op.create_index(
-        "notifications_lane",
-        "notifications",
-        ["endpoint_id", "subject_id", "id"],
-        unique=False,
-        sqlite_where=sa.text("state = 0"),
-        postgresql_where=sa.text("state = 0"),
-    )
     op.create_index("notifications_subject", "notifications", ["subject_id"], unique=False)
     op.create_table(
         "parked_statuses",
@@ -459,12 +451,6 @@ def downgrade() -> None:
     op.drop_index("parked_statuses_age", table_name="parked_statuses")
     op.drop_table("parked_statuses")
     op.drop_index("notifications_subject", table_name="notifications")
-    op.drop_index(
-        "notifications_lane",
-        table_name="notifications",
-        sqlite_where=sa.text("state = 0"),
-        postgresql_where=sa.text("state = 0"),
-    )
     op.drop_index(
         "notifications_due",
         table_name="notifications",
