@@ -9,6 +9,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
+from waypost.observe.histogram import LoopHistogram
+
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _QUICK_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SLOW_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
@@ -46,10 +48,13 @@ class Metrics:
     def _gauge(self, name: str, help_text: str, labels: list[str] | None = None) -> Gauge:
         return Gauge(name, help_text, labels or [], registry=self.registry)
 
-    def _histogram(
-        self, name: str, help_text: str, buckets: tuple[float, ...], labels: list[str] | None = None
-    ) -> Histogram:
-        return Histogram(name, help_text, labels or [], buckets=buckets, registry=self.registry)
+    def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...], labels: list[str]) -> Histogram:
+        return Histogram(name, help_text, labels, buckets=buckets, registry=self.registry)
+
+    def _loop_histogram(self, name: str, help_text: str, buckets: tuple[float, ...]) -> LoopHistogram:
+        histogram = LoopHistogram(name, help_text, buckets)
+        self.registry.register(histogram)
+        return histogram
 
     def _accept(self) -> None:
         self.accept_messages = self._counter(
@@ -70,7 +75,7 @@ class Metrics:
             "waypost_dispatch_queue_oldest_seconds", "Age of the oldest such message, by state, in seconds.", ["state"]
         )
         self.dispatch_starts = self._counter("waypost_dispatch_starts", "Attempts started towards the provider.")
-        self.dispatch_wait_seconds = self._histogram(
+        self.dispatch_wait_seconds = self._loop_histogram(
             "waypost_dispatch_wait_seconds",
             "Time from a message's acceptance to its first request, its schedule included, in seconds.",
             _SLOW_SECONDS,
@@ -81,7 +86,7 @@ class Metrics:
             ["outcome"],
         )
         self.dispatch_in_flight = self._gauge("waypost_dispatch_in_flight", "Requests to the provider under way.")
-        self.dispatch_upstream_seconds = self._histogram(
+        self.dispatch_upstream_seconds = self._loop_histogram(
             "waypost_dispatch_upstream_seconds", "Time of a request to the provider, in seconds.", _SLOW_SECONDS
         )
         self.dispatch_upstream_errors = self._counter(
@@ -108,12 +113,12 @@ class Metrics:
         self.receive_updates = self._counter(
             "waypost_receive_updates", "Updates in those requests, by kind: message, status, ...", ["kind"]
         )
-        self.receive_lag_seconds = self._histogram(
+        self.receive_lag_seconds = self._loop_histogram(
             "waypost_receive_lag_seconds",
             "Time from the provider's stamp to our commit, in seconds.",
             _SLOW_SECONDS,
         )
-        self.receive_seconds = self._histogram(
+        self.receive_seconds = self._loop_histogram(
             "waypost_receive_seconds", "Time from a webhook's last byte to our commit, in seconds.", _QUICK_SECONDS
         )
         self.receive_parked = self._counter(
@@ -130,10 +135,10 @@ class Metrics:
         self.notify_deliveries = self._counter(
             "waypost_notify_deliveries", "Deliveries tried, by outcome: delivered, failed, dead.", ["outcome"]
         )
-        self.notify_delivery_seconds = self._histogram(
+        self.notify_delivery_seconds = self._loop_histogram(
             "waypost_notify_delivery_seconds", "Time of one delivery, in seconds.", _SLOW_SECONDS
         )
-        self.notify_latency_seconds = self._histogram(
+        self.notify_latency_seconds = self._loop_histogram(
             "waypost_notify_latency_seconds", "Time from an event to its delivery, in seconds.", _SLOW_SECONDS
         )
         self.notify_endpoints_disabled = self._counter(
@@ -172,7 +177,7 @@ def list_metrics() -> list[tuple[str, str, tuple[str, ...], str]]:
     """Return (name as scraped, type, labels, help) of every metric of ours, in the order they are declared."""
     rows = []
     for collector in vars(Metrics()).values():
-        if isinstance(collector, Counter | Gauge | Histogram):
+        if isinstance(collector, Counter | Gauge | Histogram | LoopHistogram):
             [family] = collector.collect()
             name = f"{family.name}_total" if family.type == "counter" else family.name
             labels = tuple(getattr(collector, "_labelnames", ()))
