@@ -1,6 +1,5 @@
 """Who gets in, who does not, and what is counted."""
 
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -185,18 +184,3 @@ async def test_the_last_use_is_recorded_in_batches(gate: _Gate) -> None:
     assert after is not None
     assert (before.last_used_at_us, after.last_used_at_us) == (None, NOW_US)
     assert gate.authenticator.take_uses() == {}
-
-
-async def test_authenticating_costs_a_few_microseconds(gate: _Gate) -> None:
-    _, header = await gate.key(Scope.MESSAGES_SEND)
-    authenticate = gate.authenticator.authenticate
-    authenticate(header)
-    tries = []
-    for _ in range(20):
-        started = time.perf_counter()
-        for _ in range(500):
-            authenticate(header)
-        tries.append((time.perf_counter() - started) / 500)
-
-    # The aim is 3 us; the bound is wide because other work shares the machine.
-    assert min(tries) < 12e-6
