@@ -17,6 +17,7 @@ from waypost.settings_text import SettingsError
 from waypost.store.connections import ConnectionLost, UnsafeDatabaseError
 from waypost.store.engine import StoreUnavailableError
 from waypost.store.migrate import SchemaTooNewError
+from waypost.store.probing import find_missing_wall
 from waypost.store.sealing import SealBrokenError
 
 EXIT_CANNOT_START = 1
@@ -68,6 +69,9 @@ def _run(settings: Settings, main: Callable[[], Awaitable[int]]) -> int:
 async def _serve(settings: Settings, roles: frozenset[Role]) -> int:
     foundation = await open_foundation(settings)
     log = get_logger("process")
+    cure = await foundation.database.read(find_missing_wall)
+    if cure is not None:
+        log.warning("process.wall_missing", cure=cure)
     gateway = Gateway(foundation, roles)
 
     def announce() -> None:

@@ -27,7 +27,7 @@ from waypost.settings import Settings
 from waypost.settings_text import SettingsError
 from waypost.store.connections import ConnectionLost, UnsafeDatabaseError, connector_for
 from waypost.store.directory import Source
-from waypost.store.probing import read_database_time_us, touch
+from waypost.store.probing import find_missing_wall, read_database_time_us, touch
 from waypost.store.sealing import SealBrokenError
 
 COMMIT_SECONDS_MAX: Final = 0.5
@@ -79,6 +79,12 @@ def check_all(data_dir: Path | None, database_url: str | None) -> Iterator[Findi
 def _check_database(store: DirectStore) -> Iterator[Finding]:
     connector_for(store.settings.database_url).check()
     yield _good("database", "up to date, and flushes what it acknowledges")
+    cure = store.read(find_missing_wall)
+    if cure is not None:
+        found = "PostgreSQL does not hold the accounts apart: the role for work on their behalf is missing"
+        yield _bad("wall between accounts", found, f"As an administrator: {cure} Then: waypost migrate")
+    elif store.read(lambda tx: tx.has_wall):
+        yield _good("wall between accounts", "PostgreSQL shows work for one account no other's rows")
     seconds = []
     for _ in range(_COMMITS):
         started = time.perf_counter()

@@ -22,10 +22,11 @@ POLICY: Final = "account_wall"
 _LOGIN_CHARACTERS_MAX: Final = 55
 """What PostgreSQL's limit of 63 leaves beside ``_account``."""
 
-_ROLE: Final = f"left(session_user, {_LOGIN_CHARACTERS_MAX}) || '_account'"
+ACCOUNT_ROLE: Final = f"left(session_user, {_LOGIN_CHARACTERS_MAX}) || '_account'"
+"""The account role's name, in SQL."""
 _RIGHTS: Final = "SELECT, INSERT, UPDATE, DELETE"
 _FIND_ROLE: Final = f"""
-    SELECT {_ROLE}, session_user, r.oid IS NOT NULL, pg_has_role(session_user, r.oid, %s), COALESCE((
+    SELECT {ACCOUNT_ROLE}, session_user, r.oid IS NOT NULL, pg_has_role(session_user, r.oid, %s), COALESCE((
         SELECT bool_and(
             has_table_privilege(r.oid, c.oid, 'SELECT') AND has_table_privilege(r.oid, c.oid, 'INSERT')
             AND has_table_privilege(r.oid, c.oid, 'UPDATE') AND has_table_privilege(r.oid, c.oid, 'DELETE')
@@ -33,7 +34,7 @@ _FIND_ROLE: Final = f"""
         WHERE p.polname = '{POLICY}' AND c.relnamespace = to_regnamespace(current_schema)
     ), FALSE)
     FROM (SELECT 1) one
-    LEFT JOIN pg_roles r ON r.rolname = {_ROLE} AND NOT r.rolsuper AND NOT r.rolbypassrls
+    LEFT JOIN pg_roles r ON r.rolname = {ACCOUNT_ROLE} AND NOT r.rolsuper AND NOT r.rolbypassrls
 """  # noqa: S608 - constants of this module
 _IS_SHUT_OUT: Final = f"""
     SELECT 1 FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
