@@ -24,6 +24,7 @@ OWN_WORK = {
     "gauges": "counts for all accounts",
     "media_retention": "removes files that nobody refers to any more",
     "notifying": "the notifier tells every endpoint of its shards",
+    "quarantine": "the dispatcher ends or holds single messages, of every source of its shards",
     "receiving": "webhooks come by number, and the number says whose they are",
     "restoring": "a command for the operator, over the whole database",
     "retention": "removes what is old",

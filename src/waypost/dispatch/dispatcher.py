@@ -14,13 +14,13 @@ from typing import Final, Protocol
 from waypost.dispatch.lanes import Lanes, SourceLane
 from waypost.dispatch.outcome import decide
 from waypost.dispatch.plan import next_start, plan_places
-from waypost.dispatch.round import Claim, MediaKey, Round, RoundResult, Settlement
+from waypost.dispatch.quarantine import Quarantine
+from waypost.dispatch.round import Claim, MediaKey, Round, RoundResult, Settlement, Work
 from waypost.dispatch.round_step import RoundStep
 from waypost.dispatch.sender import AttemptObserver, Sender
 from waypost.dispatch.takeover import take_over
-from waypost.domain.errors import FailureReason, SendFailure, ThrottleScope
+from waypost.domain.errors import FailureReason, SendFailure
 from waypost.domain.message import MessageState
-from waypost.domain.retry import pair_silence_seconds, source_silence_seconds
 from waypost.domain.throttle import Pace
 from waypost.observe import get_logger
 from waypost.ports import Accepted, Clock, IdFactory, Provider, ShardLeases
@@ -102,6 +102,17 @@ class Dispatcher:
         self._on_told = on_told
         self._step: Step[Round, RoundResult] = Step(
             "dispatch", Lane.DISPATCH, RoundStep(ids, url_fresh_seconds=limits.url_fresh_seconds).apply
+        )
+        self._quarantine = Quarantine(
+            database,
+            directory,
+            clock,
+            ids,
+            run_round=self._run_round,
+            take_result=self._take_result,
+            may_start=lambda source_id: self._plan().get(source_id, 0) > 0,
+            on_ended=self.release,
+            on_told=on_told,
         )
         self._lanes = Lanes()
         self._active: set[str] = set()
@@ -194,38 +205,43 @@ class Dispatcher:
         if not (places or settlements or self._released or is_due):
             return
         released, self._released = self._released, set()
-        self._ended_meanwhile.clear()
         try:
-            round_ = self._build_round(settlements, places, released)
-            result = await self._database.run(self._step, round_)
+            self._active -= await self._quarantine.run(settlements, places, released)
         except StoreUnavailableError:
             self._finished = settlements + self._finished
             self._released |= released
             self._next_poll = 0.0
             raise
-        self._take_result(result, round_)
 
-    def _build_round(self, settlements: list[Settlement], places: dict[str, int], released: set[LaneKey]) -> Round:
+    async def _run_round(self, work: Work) -> tuple[Round, RoundResult]:
+        self._ended_meanwhile.clear()
+        round_ = self._build_round(work)
+        return round_, await self._database.run(self._step, round_)
+
+    def _build_round(self, work: Work) -> Round:
         now = self._clock.monotonic()
         sources = self._lanes.sources
 
         def pair_wait_seconds(source_id: str, recipient: str) -> float:
             return max(0.0, sources[source_id].pair_next_start(recipient, now) - now)
 
-        snapshot = self._directory.now
+        snapshot, places = self._directory.now, work.places
         return Round(
             now_us=self._clock.now_us(),
             policy_now_us=self._clock.policy_now_us(),
             node=self._node,
             snapshot=snapshot,
-            settlements=settlements,
+            settlements=work.settlements,
             places=places,
             epochs={source_id: self._leases.epoch(snapshot.sources[source_id].shard) for source_id in places},
             occupied={source_id: sources[source_id].in_flight for source_id in places},
             pair_wait_seconds=pair_wait_seconds,
             pair_interval_seconds=1.0 / self._limits.pair_pace.rate,
             crowd=self._crowd,
-            released={lane: pair_wait_seconds(*lane) for lane in released if lane[0] in sources},
+            released={lane: pair_wait_seconds(*lane) for lane in work.released if lane[0] in sources},
+            chosen=work.chosen,
+            promotions=work.promotions,
+            withheld=self._quarantine.withheld,
         )
 
     def _plan(self) -> dict[str, int]:
@@ -355,7 +371,13 @@ class Dispatcher:
                 random=random.random(),  # noqa: S311 - jitter
             )
             if decision.silence is not None:
-                self._silence(lane, candidate.recipient, end, decision.silence)
+                lane.throttle(
+                    candidate.recipient,
+                    decision.silence,
+                    retry_after_seconds=end.retry_after_seconds,
+                    now=self._clock.monotonic(),
+                    chance=random.random(),  # noqa: S311 - jitter
+                )
             if decision.state is MessageState.WAITING:
                 due_at_us += int(decision.wait_seconds * 1_000_000)
             if decision.state is MessageState.QUEUED:
@@ -369,20 +391,3 @@ class Dispatcher:
             ended_at_us=now_us,
             due_at_us=due_at_us,
         )
-
-    def _silence(self, lane: SourceLane, recipient: str, failure: SendFailure, scope: ThrottleScope) -> None:
-        """Let a throttled scope rest: the whole source, or one pair."""
-        now = self._clock.monotonic()
-        chance = random.random()  # noqa: S311 - jitter
-        if scope is ThrottleScope.SOURCE:
-            if lane.bucket.silent_until <= now:
-                # Requests that were under way together are throttled together: that is one throttling, not many.
-                lane.throttled_in_a_row += 1
-            seconds = source_silence_seconds(
-                lane.throttled_in_a_row, retry_after_seconds=failure.retry_after_seconds, random=chance
-            )
-            lane.bucket.silence(now + seconds)
-            return
-        times = lane.throttled_pairs[recipient] = lane.throttled_pairs.get(recipient, 0) + 1
-        seconds = pair_silence_seconds(times, retry_after_seconds=failure.retry_after_seconds, random=chance)
-        lane.silence_pair(recipient, now + seconds, now)

@@ -7,6 +7,8 @@ attempt under way is occupied: its next message starts when that attempt has end
 
 from collections.abc import Iterable
 
+from waypost.domain.errors import ThrottleScope
+from waypost.domain.retry import pair_silence_seconds, source_silence_seconds
 from waypost.domain.throttle import Bucket, Pace
 
 
@@ -63,6 +65,29 @@ class SourceLane:
         """Forget earlier throttlings: upstream takes messages again."""
         self.throttled_in_a_row = 0
         self.throttled_pairs.pop(recipient, None)
+
+    def throttle(
+        self,
+        recipient: str,
+        scope: ThrottleScope,
+        *,
+        retry_after_seconds: float | None,
+        now: float,
+        chance: float,
+    ) -> None:
+        """Let what upstream throttled rest: the whole source, or one pair. ``chance`` is for the jitter, in [0, 1)."""
+        if scope is ThrottleScope.SOURCE:
+            if self.bucket.silent_until <= now:
+                # Requests that were under way together are throttled together: that is one throttling, not many.
+                self.throttled_in_a_row += 1
+            seconds = source_silence_seconds(
+                self.throttled_in_a_row, retry_after_seconds=retry_after_seconds, random=chance
+            )
+            self.bucket.silence(now + seconds)
+            return
+        times = self.throttled_pairs[recipient] = self.throttled_pairs.get(recipient, 0) + 1
+        seconds = pair_silence_seconds(times, retry_after_seconds=retry_after_seconds, random=chance)
+        self.silence_pair(recipient, now + seconds, now)
 
     def silence_pair(self, recipient: str, until: float, now: float) -> None:
         """Start nothing to this recipient before ``until``."""

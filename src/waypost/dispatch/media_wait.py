@@ -6,10 +6,12 @@ queued, when it never will be they fail. The rows are the truth: a message whose
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from waypost.dispatch.quarantine import end_unhandled
 from waypost.dispatch.round import news_of_failure
 from waypost.domain.errors import FailureReason
 from waypost.domain.message import Attachment, Media, MediaKind, MessageKind, MessageState, Template
@@ -86,7 +88,12 @@ class MediaWait:
 
     async def _prepare(self, source: Source, candidate: Candidate) -> None:
         assert candidate.media_key is not None
-        attachment = attachment_of(candidate)
+        try:
+            attachment = attachment_of(candidate)
+        except Exception:  # noqa: BLE001 - a defect in one message; others may wait for the same file
+            self._log.exception("media.message_unreadable", message_id=candidate.id)
+            await self._end_alone(candidate)
+            return
         try:
             trouble = await self._supplier.supply(
                 source,
@@ -110,6 +117,17 @@ class MediaWait:
         self._on_ready(source.id)
         if trouble is not None:
             self._log.info("media.not_ready", source_id=source.id, reason=trouble.reason.value)
+            self._on_told()
+
+    async def _end_alone(self, candidate: Candidate) -> None:
+        """End a message that cannot be read; while the database is away it comes back by its own time."""
+        now_us = self._clock.now_us()
+        with contextlib.suppress(StoreUnavailableError):
+            await self._database.write(
+                lambda tx: end_unhandled(tx, self._directory.now, self._ids, candidate.id, now_us), lane=Lane.DISPATCH
+            )
+            self._on_ended((candidate.source_id, candidate.recipient))
+            self._on_ready(candidate.source_id)
             self._on_told()
 
     def _settle(self, tx: Tx, source_id: str, media_key: str, trouble: MediaTrouble | None) -> list[LaneKey]:

@@ -4,8 +4,9 @@ What one round of dispatching is asked and what it answers.
 A round is one transaction: it writes how attempts ended, then the next intents.
 """
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from waypost.dispatch.outcome import Decision
 from waypost.domain.errors import FailureReason, SendFailure
@@ -18,6 +19,8 @@ from waypost.store.media import ReadyMedia
 
 MediaKey = tuple[str, str, str]
 """(account id, source id, media key)."""
+
+PROMOTIONS_MAX: Final = 1_000
 
 
 @value
@@ -33,13 +36,30 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Work:
+    """
+    What a round is for: ends to be written, lanes to be let go, how many messages of each source may start.
+
+    ``chosen`` names the one message to claim, in place of its source's first. At most ``promotions`` due messages are
+    queued.
+    """
+
+    settlements: Sequence[Settlement] = ()
+    places: Mapping[str, int] = field(default_factory=dict)
+    released: Collection[LaneKey] = ()
+    chosen: str | None = None
+    promotions: int = PROMOTIONS_MAX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Round:
     """
     What the dispatcher asks of one round.
 
     ``places`` is how many messages of each source may start. ``occupied`` holds the recipients with an attempt under
     way. ``pair_wait_seconds`` says how long a pair must still rest, ``crowd`` how many messages are parked in a lane.
-    ``released`` are lanes whose last attempt has ended, with the seconds their pair must still rest.
+    ``released`` are lanes whose last attempt has ended, with the seconds their pair must still rest. ``chosen`` and
+    ``promotions`` are as in ``Work``; ``withheld`` are due messages that the database refuses to queue.
     """
 
     now_us: int
@@ -54,6 +74,9 @@ class Round:
     pair_interval_seconds: float
     crowd: Mapping[LaneKey, int]
     released: Mapping[LaneKey, float]
+    chosen: str | None
+    promotions: int
+    withheld: Collection[str]
 
 
 @value

@@ -1,7 +1,6 @@
 """One round, applied in its transaction on the writer's thread: settle, release, promote, claim, tell."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from waypost.dispatch.judgement import Judgement
 from waypost.dispatch.round import Round, RoundResult
@@ -9,9 +8,8 @@ from waypost.dispatch.settlement import settle
 from waypost.outbox import News, tell
 from waypost.ports import IdFactory
 from waypost.store.claiming import find_lane_heads, load_candidates, park_messages, promote_due
+from waypost.store.quarantine import load_queued_one, promote_others
 from waypost.store.transaction import Tx
-
-PROMOTIONS_MAX: Final = 1_000
 
 
 class RoundStep:
@@ -32,7 +30,12 @@ class RoundStep:
             result.told = settle(tx, round_, self._ids, news)
         if round_.released:
             _release(tx, round_, result)
-        result.promoted, result.next_due_us = promote_due(tx, now_us=round_.now_us, places=PROMOTIONS_MAX)
+        if not round_.withheld:
+            result.promoted, result.next_due_us = promote_due(tx, now_us=round_.now_us, places=round_.promotions)
+        else:
+            result.promoted, result.next_due_us = promote_others(
+                tx, round_.withheld, now_us=round_.now_us, places=round_.promotions
+            )
         if round_.places:
             self._claim(tx, round_, result, news)
         if news:
@@ -40,7 +43,10 @@ class RoundStep:
         return result
 
     def _claim(self, tx: Tx, round_: Round, result: RoundResult, news: list[News]) -> None:
-        candidates = load_candidates(tx, round_.places)
+        if round_.chosen is None:
+            candidates = load_candidates(tx, round_.places)
+        else:
+            candidates = load_queued_one(tx, round_.chosen)
         counts: dict[str, int] = {}
         for candidate in candidates:
             counts[candidate.source_id] = counts.get(candidate.source_id, 0) + 1

@@ -30,15 +30,18 @@ class Sender:
         self._log = get_logger("dispatch")
 
     async def send(self, source: Source, claim: Claim) -> Accepted | SendFailure:
-        """Make the one request of this attempt; a defect of ours counts as in doubt, since it may have arrived."""
+        """Make the one request of this attempt; a defect of ours counts as in doubt once it may have arrived."""
         started = time.perf_counter()
         end: Accepted | SendFailure
+        kind_of_defect = SendFailureKind.REJECTED
         try:
-            end = await self._provider.send(source.identity, self._request(claim))
+            request = self._request(claim)
+            kind_of_defect = SendFailureKind.IN_DOUBT
+            end = await self._provider.send(source.identity, request)
         except Exception as error:  # noqa: BLE001 - a defect must not lose track of an attempt that may have arrived
             self._log.exception("dispatch.defect", message_id=claim.candidate.id)
             end = SendFailure(
-                kind=SendFailureKind.IN_DOUBT,
+                kind=kind_of_defect,
                 reason=FailureReason.TECHNICAL_ERROR,
                 detail=f"defect: {type(error).__name__}",
             )
