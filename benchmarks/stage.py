@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import orjson
+from psycopg import sql
 from tools.postgres import PostgresCluster
 
 from benchmarks.processes import Child, cpu_seconds, free_port
@@ -23,7 +24,7 @@ from waypost.settings import Settings
 from waypost.store.connections import Connection, connector_for
 from waypost.store.migrate import migrate
 from waypost.store.sealing import Sealer
-from waypost.store.statements import Dialect, Sql
+from waypost.store.statements import Sql
 
 DatabaseKind = Literal["sqlite", "postgresql"]
 
@@ -145,9 +146,9 @@ class Stage:
     def settle(self, side: Side) -> None:
         """Let the database have statistics, as one that has run for a while has, and nothing to catch up on."""
         tx = side.connection.tx
-        if tx.dialect is Dialect.POSTGRESQL:
+        if self._cluster is not None:
             tx.run(Sql("VACUUM ANALYZE"))
-            tx.run(Sql("CHECKPOINT"))
+            self._cluster.execute(sql.SQL("CHECKPOINT"))
         else:
             tx.rows(Sql("PRAGMA wal_checkpoint(TRUNCATE)"))
 
