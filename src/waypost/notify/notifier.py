@@ -15,6 +15,7 @@ from waypost.notify.courier import Courier
 from waypost.notify.holdings import Holdings
 from waypost.notify.lane import Lane
 from waypost.notify.outcome import DISABLED_GONE, Outcome
+from waypost.notify.quarantine import Quarantine
 from waypost.notify.turn import Settlement, Turn, TurnResult, take_turn
 from waypost.notify.unit import Unit
 from waypost.observe import get_logger
@@ -87,6 +88,7 @@ class Notifier:
             slow_slots=settings.concurrency_max * SLOW_SLOTS_FACTOR,
             endpoint_slots=settings.endpoint_concurrency_max,
         )
+        self._quarantine = Quarantine(database, self._step, take_over=self._take_over, rows_max=self._rows_max)
         self._ended: list[Settlement] = []
         self._early: dict[str, int] = {}
         self._signal = asyncio.Event()
@@ -129,7 +131,7 @@ class Notifier:
         finally:
             if self._ended:
                 # The writer takes it at once, even if this wait is cut short.
-                await self._database.run(self._step, self._turn(is_discovering=False, is_loading=False))
+                await self._quarantine.run(self._turn(is_discovering=False, is_loading=False))
 
     async def _watch(self, stopping: asyncio.Event) -> None:
         await stopping.wait()
@@ -177,7 +179,7 @@ class Notifier:
         turn = self._turn(is_discovering=is_discovering, is_loading=True)
         self._ended = []
         try:
-            result = await self._database.run(self._step, turn)
+            result = await self._quarantine.run(turn)
         except StoreUnavailableError as error:
             self._ended = [*turn.settlements, *self._ended]
             _logger.warning("notify.store_unavailable", detail=str(error))
@@ -187,10 +189,11 @@ class Notifier:
         if is_discovering:
             self._discover_after = done + (done - now) / DISCOVERY_SHARE
         self._turn_after = done + TURN_SECONDS
-        self._has_loaded = bool(result.units)
-        self._take_over(turn, result)
+        self._has_loaded = result is not None and bool(result.units)
+        if result is not None:
+            self._take_over(turn, result)
         self._start(group)
-        if result.disabled:
+        if result is None or result.disabled:
             await self._refresh()
 
     def _turn(self, *, is_discovering: bool, is_loading: bool) -> Turn:
@@ -205,7 +208,7 @@ class Notifier:
             wanted=holdings.lanes_wanting() if is_loading else (),
             rooms={endpoint_id: lane.room for endpoint_id, lane in holdings.lanes.items()},
             room=holdings.room_of_unknown,
-            rows_max=max(0, self._settings.batch_max * LOADED_BATCHES_MAX - len(holdings.units)),
+            rows_max=self._rows_max(),
             busy=holdings.units.keys() - failed,
             suspects={endpoint_id for endpoint_id in delivered_to if holdings.lane(endpoint_id).is_recovering},
             recovering={endpoint_id for endpoint_id in delivered_to if self._may_release(endpoint_id, now_us)},
@@ -216,6 +219,9 @@ class Notifier:
             snapshot=self._directory.now,
             ids=self._ids,
         )
+
+    def _rows_max(self) -> int:
+        return max(0, self._settings.batch_max * LOADED_BATCHES_MAX - len(self._holdings.units))
 
     def _may_release(self, endpoint_id: str, now_us: int) -> bool:
         lane = self._holdings.lane(endpoint_id)
@@ -240,6 +246,8 @@ class Notifier:
         return lane.endpoint
 
     def _may_deliver(self, endpoint_id: str) -> bool:
+        if self._quarantine.is_held_back(endpoint_id):
+            return False
         lane = self._holdings.lanes.get(endpoint_id)
         return (self._endpoint(endpoint_id) if lane is None else self._endpoint_of(lane)) is not None
 

@@ -5,7 +5,7 @@ Both in one, like a consumer of a queue that acknowledges and receives in one ca
 of deliveries, not once per delivery.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
@@ -71,7 +71,7 @@ class Turn:
     """
 
     now_us: int
-    settlements: Sequence[Settlement]
+    settlements: list[Settlement]
     is_discovering: bool
     wanted: Collection[str]
     rooms: Mapping[str, int]
