@@ -238,3 +238,27 @@ async def test_an_attempt_that_cannot_be_written_stops_neither_this_process_nor_
     running = await start(settings_for(tmp_path, database_url))
     await running.house.becomes("read", bad)
     assert 0 == await running.stop()
+
+
+async def test_a_message_that_cannot_expire_keeps_no_other_from_it(house):
+    await house.writes_first(POISONED, OTHERS[0])
+    await pause(house)
+    bad, good = await house.send(house.entry(POISONED, ttl=0.00002), house.entry(OTHERS[0], ttl=0.00002))
+    await refuse(house, "UPDATE", "messages", f"OLD.id = '{bad}' AND NEW.state = 210")
+
+    await house.is_told(good, "failed")
+
+    assert "accepted" == await house.status_of(bad)
+
+
+async def test_an_attempt_that_cannot_be_given_up_keeps_no_other_from_it(house):
+    await house.writes_first(POISONED, OTHERS[0])
+    await house.fault("reset_before", count=2)
+    bad, good = await house.send(
+        *(house.entry(phone, ttl=0.00004, delivery="at_most_once") for phone in (POISONED, OTHERS[0]))
+    )
+    await refuse(house, "UPDATE", "messages", f"OLD.id = '{bad}' AND NEW.state = 230")
+
+    await house.is_told(good, "failed")
+
+    assert 50 == (await row_of(house, _MESSAGE, bad))[0]

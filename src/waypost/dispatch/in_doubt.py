@@ -6,6 +6,7 @@ gives up, each judged on evidence of one moment, and written in a transaction th
 """
 
 import asyncio
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -88,6 +89,7 @@ class DoubtWatch:
         self._on_released = on_released
         self._on_told = on_told
         self._complete_since: dict[str, float] = {}
+        self._refused: set[str] = set()
         self._log = get_logger("dispatch")
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -115,19 +117,45 @@ class DoubtWatch:
         source_ids = [source_id for source_id, source in snapshot.sources.items() if source.shard in owned]
         now_us = self._clock.now_us()
         found = await self._database.read(lambda tx: self._find_at_once(tx, source_ids, now_us))
-        verdicts = self._judge(found, now_us)
-        released = [item.doubt for item in found if verdicts[item.doubt.message_id] is Verdict.RELEASE]
-        given_up = [item.doubt for item in found if verdicts[item.doubt.message_id] is Verdict.GIVE_UP]
+        verdicts = self._judge([item for item in found if item.doubt.message_id not in self._refused], now_us)
+        released = [item.doubt for item in found if verdicts.get(item.doubt.message_id) is Verdict.RELEASE]
+        given_up = [item.doubt for item in found if verdicts.get(item.doubt.message_id) is Verdict.GIVE_UP]
         if not released and not given_up:
             return 0
-        counts = await self._database.write(
-            lambda tx: self._write(tx, snapshot, released, given_up, now_us), lane=Lane.DISPATCH
-        )
+        try:
+            counts = await self._end(snapshot, released, given_up, now_us)
+        except StoreUnavailableError:
+            raise
+        except Exception:  # noqa: BLE001 - what is wrong with one message costs only that message
+            self._log.exception("in_doubt.sweep_refused", released=len(released), given_up=len(given_up))
+            counts = await self._end_singly(snapshot, released, given_up, now_us)
         self._log.info("in_doubt.swept", in_doubt=len(found), released=counts[0], given_up=counts[1])
         self._observer.swept(released=counts[0], given_up=counts[1])
         self._on_released()
         self._on_told()
         return sum(counts)
+
+    async def _end(
+        self, snapshot: Snapshot, released: Sequence[Doubt], given_up: Sequence[Doubt], now_us: int
+    ) -> tuple[int, int]:
+        return await self._database.write(
+            lambda tx: self._write(tx, snapshot, released, given_up, now_us), lane=Lane.DISPATCH
+        )
+
+    async def _end_singly(
+        self, snapshot: Snapshot, released: Sequence[Doubt], given_up: Sequence[Doubt], now_us: int
+    ) -> tuple[int, int]:
+        ended: list[tuple[int, int]] = []
+        for parts in [*(([doubt], []) for doubt in released), *(([], [doubt]) for doubt in given_up)]:
+            try:
+                ended.append(await self._end(snapshot, *parts, now_us))
+            except StoreUnavailableError:
+                raise
+            except Exception:  # noqa: BLE001 - as in sweep
+                for doubt in itertools.chain(*parts):
+                    self._refused.add(doubt.message_id)
+                    self._log.exception("in_doubt.message_refused", message_id=doubt.message_id)
+        return sum(count for count, _ in ended), sum(count for _, count in ended)
 
     def _find_at_once(self, tx: Tx, source_ids: Sequence[str], now_us: int) -> list[_Found]:
         # A status that comes in meanwhile is in all of the evidence or in none of it.

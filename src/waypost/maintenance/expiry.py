@@ -8,6 +8,7 @@ in time, and what is left on sources that were deleted. News and end are one tra
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from waypost.domain.errors import FailureReason
@@ -76,6 +77,7 @@ class Expirer:
         self._doubt_us = int(doubt_seconds_max * 1_000_000)
         self._on_ended = on_ended
         self._on_told = on_told
+        self._refused: set[str] = set()
         self._log = get_logger("expiry")
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -94,7 +96,13 @@ class Expirer:
         """End at most a batch of each kind. A second call at once ends what is left. Raises StoreUnavailableError."""
         snapshot = self._directory.now
         now_us = self._clock.now_us()
-        ended = await self._database.write(lambda tx: self._end(tx, snapshot, now_us))
+        try:
+            ended = await self._database.write(lambda tx: self._end(tx, snapshot, now_us))
+        except StoreUnavailableError:
+            raise
+        except Exception:  # noqa: BLE001 - what is wrong with one message costs only that message
+            self._log.exception("expiry.turn_refused")
+            ended = await self._end_singly(snapshot, now_us)
         if ended.lanes:
             self._on_ended(ended.lanes)
         if ended.told:
@@ -109,10 +117,42 @@ class Expirer:
             )
         return ended
 
-    def _end(self, tx: Tx, snapshot: Snapshot, now_us: int) -> Ended:
-        expired = hold_expired(tx, now_us=now_us, places=BATCH_MAX)
-        unsent = hold_unsent_of_deleted_sources(tx, places=BATCH_MAX)
-        given_up = hold_abandoned(tx, before_us=now_us - self._doubt_us, places=BATCH_MAX)
+    async def _end_singly(self, snapshot: Snapshot, now_us: int) -> Ended:
+        found = await self._database.write(lambda tx: self._hold(tx, now_us, None))
+        ended: list[Ended] = []
+        for message_id in dict.fromkeys(message.id for messages in found for message in messages):
+            try:
+                ended.append(
+                    await self._database.write(partial(self._end, snapshot=snapshot, now_us=now_us, only=message_id))
+                )
+            except StoreUnavailableError:
+                raise
+            except Exception:  # noqa: BLE001 - as in turn
+                self._refused.add(message_id)
+                self._log.exception("expiry.message_refused", message_id=message_id)
+        return Ended(
+            expired=sum(one.expired for one in ended),
+            of_deleted_sources=sum(one.of_deleted_sources for one in ended),
+            given_up=sum(one.given_up for one in ended),
+            told=sum(one.told for one in ended),
+            lanes=frozenset().union(*(one.lanes for one in ended)),
+        )
+
+    def _hold(self, tx: Tx, now_us: int, only: str | None) -> tuple[list[OverdueMessage], ...]:
+        """Hold what is expired, unsent of deleted sources, and to be given up; of all that, one message if named."""
+        held = (
+            hold_expired(tx, now_us=now_us, places=BATCH_MAX),
+            hold_unsent_of_deleted_sources(tx, places=BATCH_MAX),
+            hold_abandoned(tx, before_us=now_us - self._doubt_us, places=BATCH_MAX),
+        )
+        if only is None and not self._refused:
+            return held
+        return tuple(
+            [one for one in messages if one.id not in self._refused and only in (None, one.id)] for messages in held
+        )
+
+    def _end(self, tx: Tx, snapshot: Snapshot, now_us: int, only: str | None = None) -> Ended:
+        expired, unsent, given_up = self._hold(tx, now_us, only)
         close_abandoned(tx, given_up, now_us=now_us)
         told = sum(
             self._end_as(tx, snapshot, messages, state=state, reason=reason, now_us=now_us)
