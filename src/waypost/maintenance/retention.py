@@ -104,6 +104,8 @@ class Retention:
                 await self.sweep()
             except (StoreUnavailableError, OSError) as error:
                 self._log.warning("retention.interrupted", error=str(error))
+            except Exception:  # noqa: BLE001 - what cannot be removed must not end the process with it
+                self._log.exception("retention.refused")
             await rest(stopping, self._settings.sweep_seconds)
 
     async def sweep(self) -> dict[str, int]:
