@@ -139,7 +139,7 @@ class Collector:
             await self._flights.run((asset.account_id, asset.id), lambda: self._collect(asset, counts=True))
         except StoreUnavailableError:
             return  # the claim runs out, and the file is tried again
-        except Exception:  # noqa: BLE001 - one file's outer edge: as above
+        except Exception:  # One file's outer edge: as above.
             _logger.exception("media.defect", source_id=asset.source_id)
         finally:
             self._in_flight -= 1
