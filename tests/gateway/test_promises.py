@@ -180,3 +180,37 @@ async def test_the_provider_is_answered_in_its_time_while_messages_go_out(house)
     assert len(ids) == 200
     assert seconds[len(seconds) // 2] <= 0.25
     assert seconds[int(len(seconds) * 0.99)] <= 1.0
+
+
+async def test_what_was_claimed_on_a_lease_that_ran_short_is_sent_under_the_next_attempt(house, monkeypatch):
+    recipient = phones(1)[0]
+    await house.writes_first(recipient)
+    dispatcher, leases = house.demo.gateway.dispatcher, house.demo.gateway.leases
+    take_result, settlement = dispatcher._take_result, dispatcher._settlement
+    moments = []
+
+    def note_claims(result, round_):
+        if result.claims:
+            moments.append("claimed")
+        take_result(result, round_)
+
+    def note_end(claim, end):
+        moments.append("ended")
+        return settlement(claim, end)
+
+    # As if the process had stood still between the first claim and its start.
+    monkeypatch.setattr(dispatcher._quarantine, "_take_result", note_claims)
+    monkeypatch.setattr(dispatcher, "_settlement", note_end)
+    monkeypatch.setattr(type(leases), "may_start", lambda _, shard: moments != ["claimed"])
+
+    [message_id] = await house.send(house.entry(recipient))
+    await house.becomes("read", message_id)
+
+    tries = await database_of(house).read(
+        lambda tx: tx.rows(
+            Sql("SELECT number, outcome FROM attempts WHERE message_id = :id ORDER BY number"), id=message_id
+        )
+    )
+    assert tries == [(1, "transient"), (2, "accepted")]
+    [entry] = await house.ledger()
+    assert parse_token(entry["biz_opaque_callback_data"]).number == 2

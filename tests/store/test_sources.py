@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from waypost.domain.throttle import Pace
+from waypost.store import settling
 from waypost.store.accounts import create_account
 from waypost.store.directory import Directory
 from waypost.store.engine import Database
@@ -173,7 +174,7 @@ async def test_a_paused_source_keeps_the_time_of_the_first_pause(database: Datab
 
     await database.write(lambda tx: pause_source(tx, "a", "s", reason="token expired", now_us=NOW_US))
     again = await database.write(lambda tx: pause_source(tx, "a", "s", reason="by hand", now_us=NOW_US + 1))
-    resumed = await database.write(lambda tx: resume_source(tx, "a", "s"))
+    resumed = await database.write(lambda tx: resume_source(tx, "a", "s", now_us=NOW_US))
 
     assert again is not None
     assert (again.paused_reason, again.paused_at_us) == ("by hand", NOW_US)
@@ -190,7 +191,7 @@ async def test_another_account_can_neither_see_nor_touch_a_source(database: Data
             lambda tx: change_source(tx, sealer, "b", "s", lambda one: replace(one, name="mine"), now_us=NOW_US)
         ),
         await database.write(lambda tx: pause_source(tx, "b", "s", reason="x", now_us=NOW_US)),
-        await database.write(lambda tx: resume_source(tx, "b", "s")),
+        await database.write(lambda tx: resume_source(tx, "b", "s", now_us=NOW_US)),
         await database.write(lambda tx: delete_source(tx, "b", "s", now_us=NOW_US)),
     ]
 
@@ -198,3 +199,25 @@ async def test_another_account_can_neither_see_nor_touch_a_source(database: Data
     kept = await database.read(lambda tx: find_source(tx, "a", "s"))
     assert kept is not None
     assert (kept.name, kept.paused_reason) == ("Shop", None)
+
+
+async def test_an_attempt_begun_before_a_new_token_or_a_resume_pauses_nothing(
+    database: Database, sealer: Sealer
+) -> None:
+    await _create(database, sealer, _new("s"))
+
+    async def pauses(since_us: int) -> bool:
+        return await database.write(
+            lambda tx: settling.pause_source(tx, source_id="s", reason="190", since_us=since_us, now_us=NOW_US)
+        )
+
+    assert await pauses(NOW_US)
+    await database.write(lambda tx: resume_source(tx, "a", "s", now_us=NOW_US + 5))
+    assert not await pauses(NOW_US + 4)
+    await database.write(
+        lambda tx: change_source(
+            tx, sealer, "a", "s", lambda one: one, secrets=NewSecrets(access_token="t3"), now_us=NOW_US + 9
+        )
+    )
+    assert not await pauses(NOW_US + 8)
+    assert await pauses(NOW_US + 9)

@@ -13,8 +13,9 @@ from waypost.app.media_supply import MediaSupply
 from waypost.app.observers import DispatchMetrics
 from waypost.app.parts import Part
 from waypost.app.web_parts import WebParts
-from waypost.dispatch.dispatcher import Dispatcher, DispatchLimits
+from waypost.dispatch.dispatcher import Dispatcher
 from waypost.dispatch.in_doubt import DoubtWatch, SweepSettings
+from waypost.dispatch.interfaces import DispatchLimits
 from waypost.dispatch.media_wait import MediaWait
 from waypost.domain.doubt import DoubtLimits
 from waypost.domain.throttle import Pace

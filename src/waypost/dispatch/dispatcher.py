@@ -7,21 +7,20 @@ still allowed when it has committed. Memory holds only what is under way, never 
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections.abc import Callable, Collection
+from typing import Final
 
+from waypost.dispatch.interfaces import DispatchLimits, DispatchObserver, MediaPreparer
 from waypost.dispatch.lanes import Lanes, SourceLane
-from waypost.dispatch.outcome import decide
+from waypost.dispatch.outcome import LEASE_TOO_SHORT, decide
 from waypost.dispatch.plan import next_start, plan_places
 from waypost.dispatch.quarantine import Quarantine
 from waypost.dispatch.round import Claim, MediaKey, Round, RoundResult, Settlement, Work
 from waypost.dispatch.round_step import RoundStep
-from waypost.dispatch.sender import AttemptObserver, Sender
+from waypost.dispatch.sender import Sender
 from waypost.dispatch.takeover import take_over
-from waypost.domain.errors import FailureReason, SendFailure
+from waypost.domain.errors import SendFailure
 from waypost.domain.message import MessageState
-from waypost.domain.throttle import Pace
 from waypost.observe import get_logger
 from waypost.ports import Accepted, Clock, IdFactory, Provider, ShardLeases
 from waypost.store.claiming import Candidate, LaneKey, find_sources_with_work
@@ -30,42 +29,7 @@ from waypost.store.engine import Database, Lane, Step, StoreUnavailableError
 
 IDLE_FORGET_SECONDS: Final = 10.0
 STORE_RETRY_SECONDS: Final = 0.5
-
-
-class MediaPreparer(Protocol):
-    """Makes files ready at the provider; called once per (source, file), ends by waking the messages that wait."""
-
-    def prepare(self, source: Source, candidate: Candidate) -> None:
-        """Begin; a second call for the same file while one is under way does nothing."""
-
-
-class DispatchObserver(AttemptObserver, Protocol):
-    """Told of rounds and ends; for metrics."""
-
-    def round_done(
-        self,
-        *,
-        starts: int,
-        settled: int,
-        in_flight: int,
-        refused: Mapping[FailureReason, int],
-        waits_us: Sequence[int],
-    ) -> None:
-        """``waits_us``: of each message started for the first time, how long it waited since it was accepted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DispatchLimits:
-    """How fast and how much; seconds and counts (settings, ``dispatch``)."""
-
-    in_flight_max: int
-    batch_max: int
-    poll_seconds: float
-    number_pace: Pace
-    pair_pace: Pace
-    attempts_max: int
-    soft_refusal_wait_seconds: float
-    url_fresh_seconds: float
+PAUSE_KNOWN_SECONDS: Final = 1.0
 
 
 class Dispatcher:
@@ -348,7 +312,11 @@ class Dispatcher:
             self._media.prepare(source, candidate)
 
     async def _attempt(self, source: Source, claim: Claim) -> None:
-        end = await self._sender.send(source, claim)
+        if self._leases.may_start(source.shard):
+            end = await self._sender.send(source, claim)
+        else:
+            # The process stood still between plan and start: by now the number may have another owner (SND-5).
+            end = LEASE_TOO_SHORT
         self._finished.append(self._settlement(claim, end))
         self._wake.set()
 
@@ -378,6 +346,9 @@ class Dispatcher:
                     now=self._clock.monotonic(),
                     chance=random.random(),  # noqa: S311 - jitter
                 )
+            if decision.pauses_source:
+                # Until the directory knows of the pause: what would start meanwhile could only fail in the same way.
+                lane.bucket.silence(self._clock.monotonic() + PAUSE_KNOWN_SECONDS)
             if decision.state is MessageState.WAITING:
                 due_at_us += int(decision.wait_seconds * 1_000_000)
             if decision.state is MessageState.QUEUED:
@@ -386,6 +357,7 @@ class Dispatcher:
         return Settlement(
             candidate=candidate,
             number=claim.number,
+            started_at_us=claim.started_at_us,
             end=end,
             decision=decision,
             ended_at_us=now_us,

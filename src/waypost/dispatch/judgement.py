@@ -22,10 +22,10 @@ from waypost.store.claiming import (
     end_messages,
     load_context_wamids,
     load_waiting_heads,
-    lock_consents,
     park_messages,
     write_intents,
 )
+from waypost.store.consents import hold_consents
 from waypost.store.media import ReadyMedia, load_provider_media
 from waypost.store.transaction import Tx
 
@@ -51,7 +51,7 @@ class Judgement:
         self._crowd: dict[LaneKey, int] = {}
         self._ended: list[tuple[int, str, int, int, str]] = []
         self._heads = load_waiting_heads(tx, [(c.source_id, c.recipient) for c in candidates])
-        lock_consents(tx, [(c.account_id, c.recipient) for c in candidates])
+        hold_consents(tx, [(c.account_id, c.recipient) for c in candidates])
         self._facts = load_recipients(tx, [(c.account_id, c.source_id, c.recipient) for c in candidates])
         media_keys = [(c.account_id, c.source_id, c.media_key) for c in candidates if c.media_key is not None]
         self._media = load_provider_media(tx, media_keys, round_.now_us) if media_keys else {}
@@ -113,6 +113,7 @@ class Judgement:
             Claim(
                 candidate=candidate,
                 number=candidate.attempt_number + 1,
+                started_at_us=round_.now_us,
                 media=media,
                 context_wamid=self._context_wamid(candidate),
             )

@@ -10,6 +10,12 @@ from waypost.domain.retry import send_retry_seconds
 ATTEMPT_NUMBER_MAX: Final = 200
 """Throttled attempts are not counted as failed, but even they end some day (contract, section 9.2: 8005)."""
 
+LEASE_TOO_SHORT: Final = SendFailure(
+    kind=SendFailureKind.TRANSIENT,
+    reason=FailureReason.TECHNICAL_ERROR,
+    detail="not sent: what was left of the lease was too short",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:

@@ -213,7 +213,7 @@ class Quarantine:
         return False
 
     def _pause(self, tx: Tx, source_id: str, reason: str, now_us: int) -> None:
-        if not pause_source(tx, source_id=source_id, reason=reason, now_us=now_us):
+        if not pause_source(tx, source_id=source_id, reason=reason, since_us=now_us, now_us=now_us):
             return
         bump_directory(tx)
         source = self._directory.now.sources.get(source_id)

@@ -29,6 +29,7 @@ class Settlement:
 
     candidate: Candidate
     number: int
+    started_at_us: int
     end: Accepted | SendFailure
     decision: Decision | None
     ended_at_us: int
@@ -85,6 +86,7 @@ class Claim:
 
     candidate: Candidate
     number: int
+    started_at_us: int
     media: ReadyMedia | None
     context_wamid: str | None
 

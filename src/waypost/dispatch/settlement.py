@@ -108,7 +108,11 @@ def _settle_failed(tx: Tx, round_: Round, failed: Sequence[Settlement], news: li
                 )
             )
         if decision.pauses_source and pause_source(
-            tx, source_id=candidate.source_id, reason=_pause_reason(end), now_us=round_.now_us
+            tx,
+            source_id=candidate.source_id,
+            reason=_pause_reason(end),
+            since_us=settled.started_at_us,
+            now_us=round_.now_us,
         ):
             bump_directory(tx)
             news.append(

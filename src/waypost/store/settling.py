@@ -61,7 +61,9 @@ _OTHER_WAMIDS = Sql(
     "ORDER BY m.id FOR UPDATE"
 )
 _PAUSE_SOURCE = Sql(
-    "UPDATE sources SET paused_reason = :reason, paused_at_us = :now_us WHERE id = :source_id AND paused_reason IS NULL"
+    "UPDATE sources SET paused_reason = :reason, paused_at_us = :now_us "
+    "WHERE id = :source_id AND paused_reason IS NULL "
+    "AND COALESCE(set_up_at_us, 0) <= :since_us"
 )
 _OPEN_ATTEMPTS = Sql(
     "SELECT m.id, m.attempt_number, m.account_id, m.source_id, a.node, a.epoch FROM messages m "
@@ -180,9 +182,13 @@ def change_unsent(tx: Tx, changes: Sequence[UnsentChange]) -> None:
     )
 
 
-def pause_source(tx: Tx, *, source_id: str, reason: str, now_us: int) -> bool:
-    """Stop a source from sending until somebody resumes it; return whether it was running."""
-    return tx.run(_PAUSE_SOURCE, source_id=source_id, reason=reason, now_us=now_us) > 0
+def pause_source(tx: Tx, *, source_id: str, reason: str, since_us: int, now_us: int) -> bool:
+    """
+    Stop a source from sending until somebody resumes it; return whether it was running.
+
+    What was found out since ``since_us`` says nothing against a source that has been set up anew after that.
+    """
+    return tx.run(_PAUSE_SOURCE, source_id=source_id, reason=reason, since_us=since_us, now_us=now_us) > 0
 
 
 def load_open_attempts(tx: Tx, source_ids: Sequence[str]) -> list[OpenAttempt]:

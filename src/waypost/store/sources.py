@@ -114,7 +114,9 @@ _SAVE: Final = Sql(
     "waba_id = :waba_id, provider = :provider, is_default = :is_default, has_groups = :has_groups, "
     f"rate_per_second = :rate_per_second, burst = :burst WHERE {_OWN}"
 )
-_SET_ACCESS_TOKEN: Final = Sql(f"UPDATE sources SET access_token_sealed = :sealed WHERE {_OWN}")  # noqa: S608
+_SET_ACCESS_TOKEN: Final = Sql(
+    f"UPDATE sources SET access_token_sealed = :sealed, set_up_at_us = :now_us WHERE {_OWN}"  # noqa: S608
+)
 _SET_VERIFY_TOKEN: Final = Sql(f"UPDATE sources SET verify_token_sealed = :sealed WHERE {_OWN}")  # noqa: S608
 _OLD_SECRET: Final = Sql(f"SELECT app_secret_sealed FROM sources WHERE {_OWN}")  # noqa: S608
 _SET_APP_SECRET: Final = Sql(
@@ -125,7 +127,9 @@ _PAUSE: Final = Sql(
     "UPDATE sources SET paused_reason = :reason, paused_at_us = COALESCE(paused_at_us, :now_us) "  # noqa: S608
     f"WHERE {_OWN}"
 )
-_RESUME: Final = Sql(f"UPDATE sources SET paused_reason = NULL, paused_at_us = NULL WHERE {_OWN}")  # noqa: S608
+_RESUME: Final = Sql(
+    f"UPDATE sources SET paused_reason = NULL, paused_at_us = NULL, set_up_at_us = :now_us WHERE {_OWN}"  # noqa: S608
+)
 _DELETE: Final = Sql(f"UPDATE sources SET deleted_at_us = :now_us, is_default = 0 WHERE {_OWN}")  # noqa: S608
 _PROMOTE: Final = Sql(
     "UPDATE sources SET is_default = 1 WHERE account_id = :account_id AND id = (SELECT id FROM sources "
@@ -242,9 +246,9 @@ def pause_source(tx: Tx, account_id: str, source_id: str, *, reason: str, now_us
     return find_source(tx, account_id, source_id)
 
 
-def resume_source(tx: Tx, account_id: str, source_id: str) -> SourceRecord | None:
+def resume_source(tx: Tx, account_id: str, source_id: str, *, now_us: int) -> SourceRecord | None:
     """Let a source send again; one that was not paused stays as it is."""
-    tx.run(_RESUME, account_id=account_id, id=source_id)
+    tx.run(_RESUME, account_id=account_id, id=source_id, now_us=now_us)
     bump_directory(tx)
     return find_source(tx, account_id, source_id)
 
@@ -274,7 +278,7 @@ def _put_secrets(tx: Tx, sealer: Sealer, account_id: str, source_id: str, secret
     own = {"account_id": account_id, "id": source_id}
     if secrets.access_token is not None:
         sealed = _seal(sealer, secrets.access_token, source_id=source_id, column="access_token")
-        tx.run(_SET_ACCESS_TOKEN, sealed=sealed, **own)
+        tx.run(_SET_ACCESS_TOKEN, sealed=sealed, now_us=now_us, **own)
     if secrets.verify_token is not None:
         sealed = _seal(sealer, secrets.verify_token, source_id=source_id, column="verify_token")
         tx.run(_SET_VERIFY_TOKEN, sealed=sealed, **own)

@@ -91,6 +91,7 @@ SOURCES = Table(
     Column("shard", SmallInteger, nullable=False),
     Column("paused_reason", Text),
     Column("paused_at_us", BigInteger),
+    Column("set_up_at_us", BigInteger),
     Column("created_at_us", BigInteger, nullable=False),
     Column("deleted_at_us", BigInteger),
     Index("sources_account", "account_id"),
@@ -102,6 +103,7 @@ SOURCES = Table(
         postgresql_where=text("deleted_at_us IS NULL"),
     ),
 )
+"""``set_up_at_us``: its last resume or new token; an attempt begun before it says nothing against the set-up."""
 
 MESSAGES = Table(
     "messages",

@@ -110,6 +110,7 @@ class SourceEndpoints:
         new_secrets = NewSecrets(access_token=members.access_token, app_secret=members.app_secret)
 
         def apply(tx: Tx) -> SourceRecord | None:
+            now_us = self._clock.now_us()
             record = change_source(
                 tx,
                 self._sealer,
@@ -117,12 +118,14 @@ class SourceEndpoints:
                 source_id,
                 lambda before: dataclasses.replace(before, **changes),
                 secrets=new_secrets,
-                now_us=self._clock.now_us(),
+                now_us=now_us,
             )
             if record is None:
                 return None
             self._note(tx, principal, "source.change", source_id)
-            return record if members.access_token is None else resume_source(tx, principal.account_id, source_id)
+            if members.access_token is None:
+                return record
+            return resume_source(tx, principal.account_id, source_id, now_us=now_us)
 
         try:
             record = await self._database.write(apply, account_id=principal.account_id)

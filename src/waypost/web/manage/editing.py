@@ -231,7 +231,7 @@ def halt_source(tx: Tx, editor: Editor, account_id: str, source_id: str, *, reas
 
 def restart_source(tx: Tx, editor: Editor, account_id: str, source_id: str) -> SourceRecord:
     """Let a paused source send again."""
-    return _noted(tx, editor, resume_source(tx, account_id, source_id), "source.resume")
+    return _noted(tx, editor, resume_source(tx, account_id, source_id, now_us=editor.clock.now_us()), "source.resume")
 
 
 def remove_source(tx: Tx, editor: Editor, account_id: str, source_id: str) -> None:

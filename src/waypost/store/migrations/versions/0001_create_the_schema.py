@@ -382,6 +382,7 @@ def upgrade() -> None:
         sa.Column("shard", sa.SmallInteger(), nullable=False),
         sa.Column("paused_reason", sa.Text(), nullable=True),
         sa.Column("paused_at_us", sa.BigInteger(), nullable=True),
+        sa.Column("set_up_at_us", sa.BigInteger(), nullable=True),
         sa.Column("created_at_us", sa.BigInteger(), nullable=False),
         sa.Column("deleted_at_us", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
