@@ -3,21 +3,26 @@
 import asyncio
 
 import pytest
+from tools.postgres import PostgresCluster
 
 from waypost.domain.consent import Consent, ConsentAction, ConsentEvidence, ConsentState
 from waypost.ports import UuidFactory
+from waypost.store.connections import connector_for
 from waypost.store.consents import (
     ConsentWrite,
     find_consents,
+    hold_consents,
     list_consents,
     list_history,
     record_consents,
 )
 from waypost.store.engine import Database, Lane
+from waypost.store.statements import Sql
 
 NOW_US = 1_930_000_000_000_000
 ONE, TWO = "12025550143", "12025550144"
 IDS = UuidFactory()
+_WAITING = Sql("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
 
 
 def _write(
@@ -157,3 +162,26 @@ async def test_a_thousand_recipients_are_recorded_at_once(database: Database) ->
     recorded = await _record(database, _write(ConsentAction.OPTIN, *recipients))
 
     assert recorded == [[True] * 1_000]
+
+
+async def test_who_holds_a_recipient_known_or_not_is_waited_for_by_a_change(
+    postgres_cluster: PostgresCluster, postgres_template: str
+) -> None:
+    url = postgres_cluster.url(postgres_cluster.create_database(template=postgres_template))
+    holder, watcher = connector_for(url).open_writer(), connector_for(url).open_writer()
+    database = Database(connector_for(url))
+    await database.start()
+    holder.begin()
+    hold_consents(holder.tx, [("a", ONE), ("a", TWO)])
+
+    change = asyncio.ensure_future(_record(database, _write(ConsentAction.OPTOUT, ONE)))
+    while not await asyncio.to_thread(watcher.tx.rows, _WAITING):
+        assert not change.done()
+        await asyncio.sleep(0.01)
+    assert find_consents(holder.tx, "a", [ONE]) == {}
+    holder.commit()
+
+    assert await change == [[True]]
+    await database.stop()
+    holder.close()
+    watcher.close()

@@ -39,13 +39,6 @@ _WAITING_HEADS = Sql(
     GROUP BY m.source_id, m.recipient, m.priority
     """
 )
-_LOCK_CONSENTS = Sql(
-    """
-    SELECT 1 FROM consents c JOIN ROWS(:account_id text, :recipient text) AS v
-      ON c.account_id = v.account_id AND c.recipient = v.recipient
-    FOR SHARE
-    """
-)
 _CONTEXT_WAMIDS = Sql(
     "SELECT m.account_id, m.id, m.wamid FROM ROWS(:account_id text, :context_id text) AS v "
     "JOIN messages m ON m.id = v.context_id AND m.account_id = v.account_id"
@@ -177,12 +170,6 @@ def load_waiting_heads(tx: Tx, lanes: Iterable[LaneKey]) -> dict[tuple[str, str,
         return {}
     rows = tx.rows(_WAITING_HEADS, source_id=[key[0] for key in keys], recipient=[key[1] for key in keys])
     return {(source_id, recipient, priority): first for source_id, recipient, priority, first in rows}
-
-
-def lock_consents(tx: Tx, keys: Sequence[tuple[str, str]]) -> None:
-    """Hold the consents of these (account id, recipient) as they are until the intent is durable (POL-2)."""
-    if tx.dialect is Dialect.POSTGRESQL:
-        tx.rows(_LOCK_CONSENTS, account_id=[key[0] for key in keys], recipient=[key[1] for key in keys])
 
 
 def load_context_wamids(tx: Tx, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str | None]:

@@ -13,11 +13,15 @@ from typing import Final
 from waypost.domain.consent import Consent, ConsentAction, ConsentEvidence, ConsentState
 from waypost.domain.ids import BEFORE_ALL
 from waypost.ports import IdFactory
-from waypost.store.statements import InsertMany, Sql, UpdateMany
+from waypost.store.statements import Dialect, InsertMany, Sql, UpdateMany
 from waypost.store.tables import CONSENT_HISTORY, CONSENTS
 from waypost.store.transaction import Row, Tx
 
 _COLUMNS: Final = "c.recipient, c.state, c.is_implied, c.is_blocklisted, c.origin, c.user_agent, c.ip, c.changed_at_us"
+ConsentKey = tuple[str, str]
+"""(account id, recipient)."""
+
+_LOCK_CLASS: Final = 0x636F6E73
 _ENSURE: Final = InsertMany(
     CONSENTS, ("account_id", "recipient", "changed_at_us"), on_conflict="(account_id, recipient) DO NOTHING"
 )
@@ -26,6 +30,16 @@ _LOCK: Final = Sql(
     "JOIN consents c ON c.account_id = v.account_id AND c.recipient = v.recipient "
     "ORDER BY c.account_id, c.recipient FOR UPDATE OF c"
 )
+# Advisory locks and not row locks, because of most recipients there is no row; a thousand places, because the server
+# keeps room for a few thousand locks in all. Taken in the order of their numbers, so that nobody waits in a circle.
+_PLACES: Final = """
+    FROM (
+        SELECT DISTINCT (hashtextextended(v.account_id || ' ' || v.recipient, 0) & 1023)::integer AS place
+        FROM ROWS(:account_id text, :recipient text) AS v ORDER BY place
+    ) AS p
+"""
+_HOLD_PLACES: Final = Sql(f"SELECT COUNT(pg_advisory_xact_lock_shared({_LOCK_CLASS}, p.place)) {_PLACES}")
+_CLAIM_PLACES: Final = Sql(f"SELECT COUNT(pg_advisory_xact_lock({_LOCK_CLASS}, p.place)) {_PLACES}")
 _SAVE: Final = UpdateMany(
     CONSENTS,
     ("state", "is_implied", "is_blocklisted", "origin", "user_agent", "ip", "changed_at_us"),
@@ -91,6 +105,20 @@ class HistoryEntry:
     at_us: int
 
 
+def hold_consents(tx: Tx, keys: Sequence[ConsentKey]) -> None:
+    """
+    Let nobody change the consents of these recipients, known or not, before this transaction has ended (POL-2).
+
+    Others may hold them too. On SQLite the one writer is alone anyway.
+    """
+    _lock(tx, _HOLD_PLACES, keys)
+
+
+def _lock(tx: Tx, statement: Sql, keys: Sequence[ConsentKey]) -> None:
+    if tx.dialect is Dialect.POSTGRESQL and keys:
+        tx.rows(statement, account_id=[key[0] for key in keys], recipient=[key[1] for key in keys])
+
+
 def record_consents(tx: Tx, ids: IdFactory, writes: Sequence[ConsentWrite]) -> list[list[bool]]:
     """
     Carry out changes in their order; return for each, and each of its recipients, whether it was recorded.
@@ -100,6 +128,7 @@ def record_consents(tx: Tx, ids: IdFactory, writes: Sequence[ConsentWrite]) -> l
     keys = sorted({(write.account_id, one.recipient) for write in writes for one in write.evidence})
     if not keys:
         return [[] for _ in writes]
+    _lock(tx, _CLAIM_PLACES, keys)
     # A row for each, so that there is something to lock: two first opt-ins at once must not both be the first.
     tx.write_many(_ENSURE, [(*key, writes[0].now_us) for key in keys])
     locked = tx.rows(_LOCK, account_id=[key[0] for key in keys], recipient=[key[1] for key in keys])
