@@ -104,7 +104,8 @@ class _OpenConnection:
 class _SqliteConnection(_OpenConnection):
     def __init__(self, raw: sqlite3.Connection) -> None:
         self._raw = raw
-        cursor = cast("Cursor", raw.cursor())
+        self._raw_cursor = raw.cursor()
+        cursor = cast("Cursor", self._raw_cursor)
         super().__init__(Tx(Dialect.SQLITE, cursor), cursor, failures=sqlite3.Error)
 
     def begin(self) -> None:
@@ -122,6 +123,10 @@ class _SqliteConnection(_OpenConnection):
 
     def close(self) -> None:
         with contextlib.suppress(sqlite3.Error):
+            # A statement that has failed half-way would keep the file locked after the connection is closed.
+            self._raw.rollback()
+        with contextlib.suppress(sqlite3.Error):
+            self._raw_cursor.close()
             self._raw.close()
 
     def as_lost(self, error: Exception) -> ConnectionLost | None:
