@@ -11,9 +11,9 @@ from waypost.domain.inbound import InboundKind, InboundMessage
 from waypost.domain.value import value
 from waypost.outbox import IncomingNews
 from waypost.ports import IdFactory
+from waypost.store.consents import ConsentKey
 from waypost.store.directory import Snapshot, Source
 from waypost.store.receiving import (
-    ConsentKey,
     InboundRow,
     find_quoted,
     insert_consent_history,

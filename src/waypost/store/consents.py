@@ -114,6 +114,11 @@ def hold_consents(tx: Tx, keys: Sequence[ConsentKey]) -> None:
     _lock(tx, _HOLD_PLACES, keys)
 
 
+def claim_consents(tx: Tx, keys: Sequence[ConsentKey]) -> None:
+    """Wait until nobody holds these recipients, and let nobody hold them before this transaction has ended."""
+    _lock(tx, _CLAIM_PLACES, keys)
+
+
 def _lock(tx: Tx, statement: Sql, keys: Sequence[ConsentKey]) -> None:
     if tx.dialect is Dialect.POSTGRESQL and keys:
         tx.rows(statement, account_id=[key[0] for key in keys], recipient=[key[1] for key in keys])
@@ -128,7 +133,7 @@ def record_consents(tx: Tx, ids: IdFactory, writes: Sequence[ConsentWrite]) -> l
     keys = sorted({(write.account_id, one.recipient) for write in writes for one in write.evidence})
     if not keys:
         return [[] for _ in writes]
-    _lock(tx, _CLAIM_PLACES, keys)
+    claim_consents(tx, keys)
     # A row for each, so that there is something to lock: two first opt-ins at once must not both be the first.
     tx.write_many(_ENSURE, [(*key, writes[0].now_us) for key in keys])
     locked = tx.rows(_LOCK, account_id=[key[0] for key in keys], recipient=[key[1] for key in keys])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from waypost.domain.consent import ConsentAction
+from waypost.store.consents import ConsentKey, claim_consents
 from waypost.store.statements import InsertMany, Sql, UpdateMany
 from waypost.store.tables import CONSENT_HISTORY, INGRESS_GAPS, MEDIA_ASSETS, RAW_WEBHOOKS, WINDOWS
 from waypost.store.transaction import Row, Tx
@@ -14,7 +15,7 @@ INBOUND_ORIGIN: Final = "WHATSAPP"
 _KEEP_RAW: Final = InsertMany(
     RAW_WEBHOOKS, ("id", "digest", "received_at_us", "body", "parked_reason"), on_conflict="(digest) DO NOTHING"
 )
-_FIND_RAW: Final = Sql("SELECT digest, id, parked_reason FROM raw_webhooks WHERE digest = ANY(:digests)")
+_FIND_RAW: Final = Sql("SELECT digest, id, parked_reason FROM raw_webhooks WHERE digest = ANY(:digests)", columns=3)
 _EXPLAIN_RAW: Final = UpdateMany(RAW_WEBHOOKS, ("parked_reason",), keys=("digest",))
 _INSERT_INBOUND: Final = Sql(
     "INSERT INTO inbound_messages (id, account_id, source_id, provider_id, sender, kind, payload, media_id, "
@@ -98,10 +99,6 @@ class InboundRow(NamedTuple):
     received_at_us: int
 
 
-ConsentKey = tuple[str, str]
-"""(account id, recipient)."""
-
-
 def keep_webhooks(tx: Tx, webhooks: Sequence[RawWebhook]) -> set[str]:
     """
     Keep POSTs as they came, each digest once; return the digests of those whose content is still to be kept.
@@ -153,6 +150,8 @@ def record_inbound_consents(
         (_IMPLY_OPTINS, ConsentAction.OPTIN, optins),
     ):
         if entries:
+            if action is ConsentAction.OPTOUT:
+                claim_consents(tx, [key for key, _ in entries])
             found = tx.rows(
                 sql,
                 origin=INBOUND_ORIGIN,
