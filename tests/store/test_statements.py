@@ -3,25 +3,20 @@
 import pytest
 
 from waypost.store.engine import Database
-from waypost.store.statements import SQLITE_ROWS_MAX, InsertMany, Sql, UpdateMany, pieces
+from waypost.store.statements import SQLITE_ROWS_MAX, InsertMany, Sql, UpdateMany
 from waypost.store.tables import META
 from waypost.store.transaction import Tx
 
 _INSERT = InsertMany(META, ("name", "value"))
 _INSERT_NEW = InsertMany(META, ("name", "value"), on_conflict="(name) DO NOTHING")
 _UPDATE = UpdateMany(META, ("value",), keys=("name",), only="meta.value = 'old'")
+_PACKED = Sql(
+    "SELECT name, value, 9007199254740993, NULL, 0.5 FROM meta WHERE name LIKE 'row-%' ORDER BY name DESC", columns=5
+)
 _TEST_ROWS = Sql("SELECT name, value FROM meta WHERE name LIKE 'row-%' ORDER BY name")
 
 
-@pytest.mark.parametrize("rows", range(0, 5 * SQLITE_ROWS_MAX, 7))
-def test_pieces_cover_every_row_once_by_powers_of_two(rows: int) -> None:
-    spans = list(pieces(rows))
-
-    assert list(range(rows)) == [place for start, end in spans for place in range(start, end)]
-    assert all((end - start).bit_count() == 1 and end - start <= SQLITE_ROWS_MAX for start, end in spans)
-
-
-@pytest.mark.parametrize("rows", [0, 1, 2, 3, 127, 128, 129, 300])
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, SQLITE_ROWS_MAX - 1, SQLITE_ROWS_MAX, SQLITE_ROWS_MAX + 1, 700])
 async def test_any_number_of_rows_is_inserted_updated_and_counted(database: Database, rows: int) -> None:
     names = [f"row-{place:03}" for place in range(rows)]
 
@@ -47,3 +42,15 @@ async def test_rows_in_conflict_are_left_and_not_counted(database: Database) -> 
     assert [("row-a", "second"), ("row-b", "first"), ("row-c", "second")] == await database.read(
         lambda tx: tx.rows(_TEST_ROWS)
     )
+
+
+async def test_a_packed_select_returns_the_same_rows_in_the_same_order(database: Database) -> None:
+    values = ["plain", 'with "quotes" \\ and \n lines', "\u2028 \U0001f600 \x7f", ""]
+    rows = [(f"row-{place}", value) for place, value in enumerate(values)]
+
+    empty = await database.read(lambda tx: tx.rows(_PACKED))
+    await database.write(lambda tx: tx.write_many(_INSERT, rows))
+    found = await database.read(lambda tx: tx.rows(_PACKED))
+
+    assert empty == []
+    assert [(*row, 9007199254740993, None, 0.5) for row in reversed(rows)] == found

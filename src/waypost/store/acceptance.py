@@ -42,7 +42,8 @@ _RECIPIENTS = Sql(
     LEFT JOIN consents c ON c.account_id = v.account_id AND c.recipient = v.recipient
     LEFT JOIN windows w ON w.source_id = v.source_id AND w.recipient = v.recipient
     ORDER BY v.place
-    """
+    """,
+    columns=4,
 )
 _ASSETS = Sql(
     """

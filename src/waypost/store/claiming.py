@@ -6,21 +6,18 @@ intent. Every statement is for the whole batch.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Final, NamedTuple
 
 from waypost.domain.value import value
 from waypost.store.statements import Dialect, InsertMany, Sql, UpdateMany
 from waypost.store.tables import ATTEMPTS, MESSAGES
-from waypost.store.transaction import Tx
+from waypost.store.transaction import Row, Tx
 
 _CANDIDATE_COLUMNS: Final = (
     "m.id, m.account_id, m.source_id, m.source_given, m.recipient, m.is_group, m.kind, m.priority, m.accepted_at_us, "
     "m.expires_at_us, m.caller_data, m.content, m.context_id, m.media_key, m.at_most_once, m.attempt_number, "
     "m.failed_attempts"
-)
-_CANDIDATES_OF_SOURCE = Sql(
-    f"SELECT {_CANDIDATE_COLUMNS} FROM messages m WHERE m.source_id = :source_id AND m.state = 30 "  # noqa: S608
-    "ORDER BY m.priority, m.id LIMIT :places FOR UPDATE SKIP LOCKED"
 )
 _CANDIDATES = Sql(
     f"SELECT {_CANDIDATE_COLUMNS} FROM ROWS(:source_id text, :places integer) AS v "  # noqa: S608
@@ -37,7 +34,8 @@ _WAITING_HEADS = Sql(
     FROM ROWS(:source_id text, :recipient text) AS v
     JOIN messages m ON m.source_id = v.source_id AND m.recipient = v.recipient AND m.state = 20
     GROUP BY m.source_id, m.recipient, m.priority
-    """
+    """,
+    columns=4,
 )
 _CONTEXT_WAMIDS = Sql(
     "SELECT m.account_id, m.id, m.wamid FROM ROWS(:account_id text, :context_id text) AS v "
@@ -73,7 +71,8 @@ _LANE_HEADS = Sql(
         FROM ROWS(:source_id text, :recipient text) AS v
     ) AS h
     JOIN messages m ON m.id = h.head
-    """
+    """,
+    columns=4,
 )
 _SOURCES_WITH_WORK = Sql(
     "SELECT v.source_id FROM ROWS(:source_id text, :place integer) AS v "
@@ -97,6 +96,7 @@ _PARK = UpdateMany(MESSAGES, ("due_at_us", "wait_reason"), keys=("id",), also="s
 _END = UpdateMany(MESSAGES, ("state", "failure", "ended_at_us", "announced"), keys=("id",))
 
 RECENT_STARTS_MAX: Final = 100_000
+_SOURCES_PER_STATEMENT_MAX: Final = 64
 
 
 class Candidate(NamedTuple):
@@ -140,18 +140,47 @@ def load_candidates(tx: Tx, places: Mapping[str, int]) -> list[Candidate]:
     """
     Return, per source, its first queued messages: high priority first, then oldest first.
 
-    ``places`` is how many of each source. On PostgreSQL one statement serves all sources; on SQLite a statement per
-    source costs no round trip. The rows stay locked until the transaction ends.
+    ``places`` is how many of each source. The rows stay locked until the transaction ends.
     """
     if tx.dialect is Dialect.SQLITE:
-        rows = [
-            row
-            for source_id, count in places.items()
-            for row in tx.rows(_CANDIDATES_OF_SOURCE, source_id=source_id, places=count)
-        ]
+        wanted = list(places.items())
+        rows = []
+        for start in range(0, len(wanted), _SOURCES_PER_STATEMENT_MAX):
+            rows += _load_of_sources(tx, wanted[start : start + _SOURCES_PER_STATEMENT_MAX])
     else:
         rows = tx.rows(_CANDIDATES, source_id=list(places), places=list(places.values()))
-    return list(map(Candidate._make, rows))
+    # Neither database promises that rows come in the order of the parts they were found in.
+    return sorted(map(Candidate._make, rows), key=_turn)
+
+
+def _load_of_sources(tx: Tx, wanted: Sequence[tuple[str, int]]) -> list[Row]:
+    size = 1 << (len(wanted) - 1).bit_length()
+    parameters: dict[str, str | int] = {}
+    for place, (source_id, count) in enumerate([*wanted, *[("", 0)] * (size - len(wanted))]):
+        parameters[f"source{place}"], parameters[f"places{place}"] = source_id, count
+    return tx.rows(_candidates_of_sources(size), **parameters)
+
+
+@cache
+def _candidates_of_sources(count: int) -> Sql:
+    """
+    Return the statement for so many sources on SQLite, which has no LATERAL, nor a LIMIT by a column.
+
+    One statement and not one for each source: each gives up the interpreter (see ``SqliteRows``). Only asked for powers
+    of two, so that few are prepared; sources over are asked for nothing.
+    """
+    return Sql(
+        " UNION ALL ".join(
+            f"SELECT * FROM (SELECT {_CANDIDATE_COLUMNS} FROM messages m "  # noqa: S608
+            f"WHERE m.source_id = :source{place} AND m.state = 30 ORDER BY m.priority, m.id LIMIT :places{place})"
+            for place in range(count)
+        ),
+        columns=17,
+    )
+
+
+def _turn(candidate: Candidate) -> tuple[str, int, str]:
+    return candidate.source_id, candidate.priority, candidate.id
 
 
 def load_waiting_heads(tx: Tx, lanes: Iterable[LaneKey]) -> dict[tuple[str, str, int], str]:

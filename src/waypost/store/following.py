@@ -11,11 +11,12 @@ from waypost.store.statements import InsertMany, Sql, UpdateMany
 from waypost.store.tables import MESSAGES, PARKED_STATUSES
 from waypost.store.transaction import Row, Tx
 
-_FIND_BY_WAMID: Final = Sql("SELECT m.wamid, m.id, m.source_id FROM messages m WHERE m.wamid = ANY(:wamids)")
+_FIND_BY_WAMID: Final = Sql("SELECT m.wamid, m.id, m.source_id FROM messages m WHERE m.wamid = ANY(:wamids)", columns=3)
 _LOAD: Final = Sql(
     "SELECT m.id, m.account_id, m.source_id, m.source_given, m.recipient, m.caller_data, m.state, m.attempt_number, "
     "m.wamid, m.sent_at_us, m.delivered_at_us, m.read_at_us, m.played_at_us, m.failed_at_us, m.failure, "
-    "m.failure_code, m.failure_detail, m.announced FROM messages m WHERE m.id = ANY(:ids) ORDER BY m.id FOR UPDATE"
+    "m.failure_code, m.failure_detail, m.announced FROM messages m WHERE m.id = ANY(:ids) ORDER BY m.id FOR UPDATE",
+    columns=18,
 )
 _FACTS: Final = (
     "state",

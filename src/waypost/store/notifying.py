@@ -57,7 +57,8 @@ _DUE_OF_ONE: Final = """
 _DUE: Final = {
     # The first rows of each endpoint: PostgreSQL wants LATERAL for it, which SQLite does not have.
     Dialect.SQLITE: Sql(
-        f"SELECT {_COLUMNS} FROM ROWS(:endpoint_id text) AS v CROSS JOIN notifications n ON n.id IN ({_DUE_OF_ONE})"  # noqa: S608
+        f"SELECT {_COLUMNS} FROM ROWS(:endpoint_id text) AS v CROSS JOIN notifications n ON n.id IN ({_DUE_OF_ONE})",  # noqa: S608
+        columns=11,
     ),
     Dialect.POSTGRESQL: Sql(
         f"SELECT {_COLUMNS} FROM ROWS(:endpoint_id text) AS v CROSS JOIN LATERAL ({_DUE_OF_ONE}) d "  # noqa: S608
@@ -67,13 +68,15 @@ _DUE: Final = {
 _BATCHED: Final = Sql(
     f"SELECT {_COLUMNS} FROM ROWS(:endpoint_id text, :due_at_us bigint) AS v JOIN notifications n "  # noqa: S608
     "ON n.endpoint_id = v.endpoint_id AND n.due_at_us = v.due_at_us "
-    "WHERE n.state = 0 AND n.batch_id IS NOT NULL AND n.batch_id <> n.id"
+    "WHERE n.state = 0 AND n.batch_id IS NOT NULL AND n.batch_id <> n.id",
+    columns=11,
 )
 _JOIN_BATCH: Final = UpdateMany(NOTIFICATIONS, ["batch_id", "due_at_us"], keys=["id"])
 _HEADS: Final = Sql(
     f"SELECT {_COLUMNS} FROM ROWS(:endpoint_id text, :subject_id text) AS v JOIN notifications n ON n.id = ("  # noqa: S608
     "SELECT MIN(h.id || '') FROM notifications h "
-    "WHERE h.subject_id = v.subject_id AND h.endpoint_id = v.endpoint_id AND h.state + 0 = 0)"
+    "WHERE h.subject_id = v.subject_id AND h.endpoint_id = v.endpoint_id AND h.state + 0 = 0)",
+    columns=11,
 )
 _POSTPONE: Final = UpdateMany(NOTIFICATIONS, ["due_at_us"], keys=["id"])
 _DELIVER: Final = Sql(

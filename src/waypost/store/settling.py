@@ -54,7 +54,9 @@ _CLOSE_UNSENT = UpdateMany(
 )
 _STILL_OPEN = Sql(
     "SELECT m.id, m.announced FROM ROWS(:message_id text, :number integer) AS v "
-    "JOIN messages m ON m.id = v.message_id AND m.attempt_number = v.number WHERE m.state = 40 ORDER BY m.id FOR UPDATE"
+    "JOIN messages m ON m.id = v.message_id AND m.attempt_number = v.number "
+    "WHERE m.state = 40 ORDER BY m.id FOR UPDATE",
+    columns=2,
 )
 _OTHER_WAMIDS = Sql(
     "SELECT m.id, m.wamid FROM messages m WHERE m.id = ANY(:message_ids) AND m.wamid IS NOT NULL "

@@ -7,14 +7,15 @@ Statements that read the same on SQLite and PostgreSQL.
 * ``ROWS(:a text, :b bigint) AS v`` is a table of parallel lists, with columns named like the parameters;
 * ``FOR UPDATE`` and ``FOR UPDATE SKIP LOCKED`` lock rows on PostgreSQL; on SQLite the one writer is alone.
 
-``InsertMany`` and ``UpdateMany`` write many rows with one statement: ``VALUES`` of a power of two of rows on SQLite,
-arrays through ``unnest`` on PostgreSQL. Each statement is translated once per dialect.
+``InsertMany`` and ``UpdateMany`` write many rows with one statement: ``VALUES`` on SQLite, arrays through ``unnest``
+on PostgreSQL. Each statement is translated once per dialect.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Final
+from itertools import chain
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, Column, Float, Integer, LargeBinary, SmallInteger, Table, Text
 
@@ -26,9 +27,9 @@ class Dialect(StrEnum):
     POSTGRESQL = "postgresql"
 
 
-SQLITE_ROWS_MAX: Final = 128
+SQLITE_ROWS_MAX: Final = 256
 """One statement's rows: 64 columns of so many stay far below SQLite's 32,766 parameters."""
-_PARAMETER: Final = re.compile(r"(?<![:\w]):([a-z_]+)")
+_PARAMETER: Final = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 _ANY: Final = re.compile(r"= ANY\(:([a-z_]+)\)")
 _ROWS: Final = re.compile(r"ROWS\(([^)]*)\) AS ([a-z_]+)")
 _LOCK: Final = re.compile(r"\s+FOR UPDATE(?: OF [a-z_]+)?(?: SKIP LOCKED)?")
@@ -40,11 +41,15 @@ class Sql:
 
     ``lists`` names the parameters that take lists; ``row_sets`` names, per ``ROWS`` table, its parallel lists;
     ``arrays`` is all of these.
+
+    ``columns``, the number of columns of a SELECT without binary ones, lets SQLite return all rows as one JSON text.
+    The driver gives up the interpreter at every row, and under a busy event loop waits for it as often: 32 rows of
+    four columns took 3.2 ms, 0.8 ms of them work (measured on Python 3.11). Worth it where every batch reads rows.
     """
 
-    __slots__ = ("arrays", "lists", "postgresql", "row_sets", "sqlite")
+    __slots__ = ("arrays", "is_packed", "lists", "postgresql", "row_sets", "sqlite")
 
-    def __init__(self, statement: str) -> None:
+    def __init__(self, statement: str, *, columns: int = 0) -> None:
         statement = " ".join(statement.split())
         self.lists = frozenset(_ANY.findall(statement))
         self.row_sets = {
@@ -54,6 +59,12 @@ class Sql:
         self.sqlite = _ROWS.sub(
             _sqlite_rows, _ANY.sub(r"IN (SELECT value FROM json_each(:\1))", _LOCK.sub("", statement))
         )
+        self.is_packed = columns > 0
+        if columns:
+            names = ", ".join(f"c{place}" for place in range(columns))
+            self.sqlite = (
+                f"WITH packed({names}) AS ({self.sqlite}) SELECT json_group_array(json_array({names})) FROM packed"  # noqa: S608
+            )
         with_rows = _ROWS.sub(_postgresql_rows, statement.replace("%", "%%"))
         self.postgresql = _PARAMETER.sub(r"%(\1)s", with_rows)
 
@@ -99,39 +110,36 @@ class SqliteRows:
 
     ``executemany`` gives up the interpreter at every row, and under a busy event loop waits for it as often; one
     statement for many rows gives it up once. Only powers of two of rows are written as text, so that a handful of
-    prepared statements serves every number of rows.
+    prepared statements serves every number of rows; what is left over is filled with rows of nulls, which the
+    statement must pass over.
     """
 
-    __slots__ = ("_after", "_before", "_row", "_texts")
+    __slots__ = ("_after", "_before", "_columns", "_texts")
 
     def __init__(self, before: str, after: str, *, columns: int) -> None:
         self._before = before
         self._after = after
-        self._row = f"({', '.join('?' * columns)})"
+        self._columns = columns
         self._texts: dict[int, str] = {}
 
-    def text(self, rows: int) -> str:
-        """Return the statement for so many rows."""
-        found = self._texts.get(rows)
-        if found is None:
-            found = self._texts[rows] = f"{self._before} {', '.join([self._row] * rows)}{self._after}"
-        return found
-
-
-def pieces(rows: int) -> Iterator[tuple[int, int]]:
-    """Cut ``rows`` into spans (start, end) of powers of two, none longer than ``SQLITE_ROWS_MAX``."""
-    start = 0
-    while start < rows:
-        size = min(SQLITE_ROWS_MAX, 1 << (rows - start).bit_length() - 1)
-        yield start, start + size
-        start += size
+    def filled(self, rows: Sequence[tuple[Any, ...]]) -> tuple[str, list[Any]]:
+        """Return the statement for 1 to ``SQLITE_ROWS_MAX`` rows, and their values one after the other."""
+        size = 1 << (len(rows) - 1).bit_length()
+        text = self._texts.get(size)
+        if text is None:
+            row = f"({', '.join('?' * self._columns)})"
+            text = self._texts[size] = f"{self._before} {', '.join([row] * size)}{self._after}"
+        values = list(chain.from_iterable(rows))
+        values += [None] * (self._columns * (size - len(rows)))
+        return text, values
 
 
 class InsertMany:
     """
     Insert rows, given as tuples in the order of ``columns``.
 
-    ``on_conflict`` is what follows ``ON CONFLICT``, such as ``DO NOTHING``; without it a duplicate key is an error.
+    The first column must be one that is never null. ``on_conflict`` is what follows ``ON CONFLICT``, such as
+    ``DO NOTHING``; without it a duplicate key is an error.
     """
 
     __slots__ = ("postgresql", "sqlite")
@@ -140,7 +148,12 @@ class InsertMany:
         names = ", ".join(columns)
         arrays = ", ".join(f"%s::{_array_type(table.c[name])}" for name in columns)
         end = f" ON CONFLICT {on_conflict}" if on_conflict else ""
-        self.sqlite = SqliteRows(f"INSERT INTO {table.name} ({names}) VALUES", end, columns=len(columns))
+        assert not table.c[columns[0]].nullable
+        self.sqlite = SqliteRows(
+            f"INSERT INTO {table.name} ({names}) SELECT * FROM (VALUES",  # noqa: S608
+            f") AS v WHERE v.column1 IS NOT NULL{end}",
+            columns=len(columns),
+        )
         self.postgresql = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}){end}"  # noqa: S608
 
 

@@ -1,14 +1,13 @@
 """One open transaction, the same for SQLite and PostgreSQL."""
 
 from collections.abc import Callable, Sequence
-from itertools import chain
 from typing import Any, Final, Protocol, cast
 
 import orjson
 
 from waypost.store.account_cursor import AccountCursor
 from waypost.store.arrays import array_literal
-from waypost.store.statements import Dialect, InsertMany, Sql, UpdateMany, pieces
+from waypost.store.statements import SQLITE_ROWS_MAX, Dialect, InsertMany, Sql, UpdateMany
 
 Row = tuple[Any, ...]
 
@@ -80,6 +79,8 @@ class Tx:
     def rows(self, sql: Sql, **parameters: Any) -> list[Row]:
         """Run a statement that returns rows (also ``… RETURNING``), and return them all."""
         self._execute(sql, parameters)
+        if sql.is_packed and self.dialect is Dialect.SQLITE:
+            return list(map(tuple, orjson.loads(self._cursor.fetchall()[0][0])))
         return self._cursor.fetchall()
 
     def one(self, sql: Sql, **parameters: Any) -> Row | None:
@@ -96,9 +97,8 @@ class Tx:
         """Write rows of tuples, none is fine; return how many were written, which a conflict or a guard may lessen."""
         written = 0
         if self.dialect is Dialect.SQLITE:
-            for start, end in pieces(len(rows)):
-                values = list(chain.from_iterable(rows[start:end]))
-                self._cursor.execute(statement.sqlite.text(end - start), values)
+            for start in range(0, len(rows), SQLITE_ROWS_MAX):
+                self._cursor.execute(*statement.sqlite.filled(rows[start : start + SQLITE_ROWS_MAX]))
                 written += self._cursor.rowcount
         else:
             for start in range(0, len(rows), ROWS_PER_STATEMENT_MAX):
