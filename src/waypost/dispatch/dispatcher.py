@@ -30,6 +30,7 @@ from waypost.store.engine import Database, Lane, Step, StoreUnavailableError
 IDLE_FORGET_SECONDS: Final = 10.0
 STORE_RETRY_SECONDS: Final = 0.5
 PAUSE_KNOWN_SECONDS: Final = 1.0
+GATHER_SECONDS: Final = 0.01
 
 
 class Dispatcher:
@@ -86,6 +87,8 @@ class Dispatcher:
         self._ended_meanwhile: set[LaneKey] = set()
         self._in_flight: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
+        self._has_enough = asyncio.Event()
+        self._ends_enough = max(1, limits.in_flight_max // 2)
         self._next_due_us: int | None = 0
         self._next_poll = 0.0
         self._next_forget = 0.0
@@ -110,6 +113,7 @@ class Dispatcher:
         try:
             while not stopping.is_set():
                 await self._wait()
+                await self._gather()
                 try:
                     await self._round(starts_allowed=not stopping.is_set())
                 except StoreUnavailableError as error:
@@ -140,6 +144,22 @@ class Dispatcher:
             except TimeoutError:
                 pass
         self._wake.clear()
+
+    async def _gather(self) -> None:
+        """
+        While most places are taken, let some ends come together.
+
+        Each round costs a flush and hands the interpreter to and fro; with a round for every few ends that is most of
+        the work there is.
+        """
+        if len(self._in_flight) * 2 < self._limits.in_flight_max or len(self._finished) >= self._ends_enough:
+            return
+        self._has_enough.clear()
+        try:
+            async with asyncio.timeout(GATHER_SECONDS):
+                await self._has_enough.wait()
+        except TimeoutError:
+            pass
 
     def _seconds_until_next(self) -> float:
         now = self._clock.monotonic()
@@ -319,6 +339,8 @@ class Dispatcher:
             end = LEASE_TOO_SHORT
         self._finished.append(self._settlement(claim, end))
         self._wake.set()
+        if len(self._finished) >= self._ends_enough:
+            self._has_enough.set()
 
     def _settlement(self, claim: Claim, end: Accepted | SendFailure) -> Settlement:
         candidate = claim.candidate
