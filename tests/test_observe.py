@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 import structlog
 
@@ -89,6 +90,21 @@ def test_phone_numbers_become_pseudonyms_inside_any_text(shape: str, lines):
     assert NUMBER not in str(line)
     assert line["recipient"] == line["phone"] == mask_number(NUMBER)
     assert mask_number(NUMBER) in line["detail"]
+
+
+def test_a_row_that_a_database_refuses_is_not_repeated(postgres_cluster, lines):
+    with psycopg.connect(postgres_cluster.url()) as connection:
+        connection.execute("CREATE TEMP TABLE kept (content text, CHECK (length(content) < 3))")
+        try:
+            connection.execute("INSERT INTO kept VALUES (%s)", ["dear\n\nfriend"])
+        except psycopg.errors.CheckViolation:
+            get_logger("store").exception("refused")
+            connection.rollback()
+
+    [line] = lines()
+    assert "violates check constraint" in line["exception"]
+    assert "friend" not in str(line)
+    assert "dear" not in str(line)
 
 
 def test_numbers_and_secrets_in_tracebacks_are_masked(lines):

@@ -1,8 +1,9 @@
 """
 What may not stand in a log line: message content, secrets, whole phone numbers.
 
-Three nets, each for what slips through the one before: names of fields that are known to hold such a thing, shapes of
-secrets inside strings, and runs of digits as long as a phone number. The last one also reads tracebacks.
+Four nets, each for what slips through the one before: names of fields that are known to hold such a thing, rows that a
+database repeats in its errors, shapes of secrets inside strings, and runs of digits as long as a phone number. All but
+the first also read tracebacks.
 """
 
 import hashlib
@@ -31,7 +32,9 @@ _SECRET_SHAPES = re.compile(
 )
 # E.164 numbers have at most 15 digits. The last group of a UUID follows four hex digits and a hyphen, and is spared.
 _NUMBER_SHAPE = re.compile(r"(?<![0-9A-Fa-f]{4}-)(?<![0-9])\+?[0-9]{10,15}(?![0-9])")
-# What neither of the two can do without; most strings have none of it.
+# PostgreSQL repeats the row that it refuses, content and all; it may have any number of lines.
+_ROW_SHAPE = re.compile(r"\bDETAIL:.*", re.DOTALL)
+# What none of the three can do without; most strings have none of it.
 _SUSPECT = re.compile(r"[0-9]{10}|[=:]|[Bb][Ee][Aa][Rr][Ee][Rr]|[Ee][Aa][Aa]")
 _LETTERS = str.maketrans("0123456789", "ghijkmnpqr")
 
@@ -85,9 +88,10 @@ class Redactor:
         return self.redact_text(str(value))
 
     def redact_text(self, text: str) -> str:
-        """Return the text with secrets masked and runs of 10 to 15 digits replaced by their pseudonym."""
+        """Return the text with refused rows and secrets masked, and numbers of 10 to 15 digits as pseudonyms."""
         if _SUSPECT.search(text) is None:
             return text
+        text = _ROW_SHAPE.sub("DETAIL: " + MASK, text)
         text = _SECRET_SHAPES.sub(_mask_secret, text)
         return _NUMBER_SHAPE.sub(self._mask_match, text)
 
