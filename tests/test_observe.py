@@ -93,10 +93,11 @@ def test_phone_numbers_become_pseudonyms_inside_any_text(shape: str, lines):
 
 
 def test_a_row_that_a_database_refuses_is_not_repeated(postgres_cluster, lines):
+    content = "dear\n\nfriend"
     with psycopg.connect(postgres_cluster.url()) as connection:
         connection.execute("CREATE TEMP TABLE kept (content text, CHECK (length(content) < 3))")
         try:
-            connection.execute("INSERT INTO kept VALUES (%s)", ["dear\n\nfriend"])
+            connection.execute("INSERT INTO kept VALUES (%s)", [content])
         except psycopg.errors.CheckViolation:
             get_logger("store").exception("refused")
             connection.rollback()
