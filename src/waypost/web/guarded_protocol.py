@@ -6,10 +6,7 @@ taken), and what parsers of other servers on the way may read differently (reque
 connection is in one phase; the guard's sweep compares the time spent in it with its limit.
 """
 
-import array
 import asyncio
-import fcntl
-import termios
 from collections import deque
 from dataclasses import replace
 from typing import Any, Final, cast
@@ -24,6 +21,7 @@ from uvicorn.server import ServerState
 
 from waypost.web import connection_guard as refusals
 from waypost.web.connection_guard import LINGER_SECONDS, ConnectionGuard, Refusal
+from waypost.web.polite_transport import PoliteTransport, unacknowledged_bytes
 from waypost.web.request_cycle import RequestCycle
 
 # A client may send this many requests ahead of the answers; each holds memory until its turn.
@@ -50,39 +48,6 @@ class _RefusedError(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.reason)
         self.refusal = refusal
-
-
-class _Transport:
-    """
-    The transport as uvicorn sees it: closing one that has unread input would send a reset, and the client would lose
-    the answer that it was about to read. Such a connection is half-closed first, and read out for a while.
-    """
-
-    __slots__ = (
-        "_protocol", "_transport", "abort", "can_write_eof", "get_extra_info", "get_write_buffer_size", "pause_reading",
-        "resume_reading", "write", "write_eof",
-    )  # fmt: skip
-
-    def __init__(self, transport: asyncio.Transport, protocol: "GuardedProtocol") -> None:
-        self._transport = transport
-        self._protocol = protocol
-        self.write = transport.write
-        self.write_eof = transport.write_eof
-        self.can_write_eof = transport.can_write_eof
-        self.abort = transport.abort
-        self.pause_reading = transport.pause_reading
-        self.resume_reading = transport.resume_reading
-        self.get_extra_info = transport.get_extra_info
-        self.get_write_buffer_size = transport.get_write_buffer_size
-
-    def is_closing(self) -> bool:
-        return self._protocol.is_closing
-
-    def close(self) -> None:
-        self._protocol.close_politely()
-
-    def close_now(self) -> None:
-        self._transport.close()
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -122,7 +87,7 @@ class GuardedProtocol(HttpToolsProtocol):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        guarded = _Transport(transport, self)
+        guarded = PoliteTransport(transport, self)
         self._since = self.loop.time()
         peer = get_remote_addr(transport)
         refusal, self._leave = self.guard.admit(self, peer[0] if peer else None)
@@ -332,7 +297,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def _close_now(self) -> None:
         self._phase = _CLOSING
         self._since = self.loop.time()
-        cast("_Transport", self.transport).close_now()
+        cast("PoliteTransport", self.transport).close_now()
 
     def _abort(self) -> None:
         self._phase = _CLOSING
@@ -389,7 +354,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """Cut off a client that takes nothing of its answer; while it takes some, no other clock runs."""
         # The system's buffer of some megabytes reports room only when a third of it is free: too coarse a sign of
         # life of a slow reader.
-        unsent_bytes += _unacknowledged_bytes(self.transport)
+        unsent_bytes += unacknowledged_bytes(self.transport)
         if self._unsent_bytes == 0 or unsent_bytes < self._unsent_bytes:
             self._unsent_since = now
         self._unsent_bytes = unsent_bytes
@@ -407,16 +372,6 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._refuse(refusals.BODY_SLOW)
             else:
                 self._since, self._window_bytes = now, 0
-
-
-def _unacknowledged_bytes(transport: asyncio.Transport) -> int:
-    """Return how much of what was written the other side has not taken yet (Linux: SIOCOUTQ, see tcp(7))."""
-    answer = array.array("i", [0])
-    try:
-        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, answer)
-    except OSError:
-        return 0
-    return answer[0]
 
 
 def _refusal_of(error: httptools.HttpParserError) -> Refusal:
