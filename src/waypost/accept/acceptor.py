@@ -8,7 +8,7 @@ know for all of them, one insert, one flush.
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from waypost.domain.consent import NO_CONSENT
 from waypost.domain.errors import FailureReason, PolicyRefusal
@@ -46,16 +46,14 @@ class Idempotency:
         return cls(key_hash=hashlib.sha256(key.encode()).hexdigest(), fingerprint=hashlib.sha256(body).hexdigest())
 
 
-@dataclass(frozen=True, slots=True)
-class Acceptance:
+class Acceptance(NamedTuple):
     """The ids of what was kept, in the request's order; ``is_replay`` when an earlier request had kept it."""
 
     ids: tuple[str, ...]
     is_replay: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     """One draft with the source it goes out from (None: unknown) and the id it will have."""
 
     id: str
@@ -63,10 +61,15 @@ class _Entry:
     source: Source | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Request:
+class _Request(NamedTuple):
+    """
+    One caller's drafts. ``rows`` are what is kept of them: made where the request came in, because the writer's thread
+    is what everybody waits for.
+    """
+
     account: Account
     entries: Sequence[_Entry]
+    rows: Sequence[Row]
     idempotency: Idempotency | None
     now_us: int
     policy_now_us: int
@@ -102,7 +105,9 @@ class Acceptor:
         """
         new_id = self._ids.new
         entries = [_Entry(new_id(), draft, self._source_of(account, draft)) for draft in drafts]
-        request = _Request(account, entries, idempotency, self._clock.now_us(), self._clock.policy_now_us())
+        now_us = self._clock.now_us()
+        rows = [_row(account, entry, entry.source, now_us) for entry in entries if entry.source is not None]
+        request = _Request(account, entries, rows, idempotency, now_us, self._clock.policy_now_us())
         answer = await self._database.run(self._step, request)
         if isinstance(answer, Acceptance) and not answer.is_replay:
             self._on_accepted({entry.source.id for entry in entries if entry.source is not None})
@@ -116,7 +121,7 @@ class Acceptor:
         whatever fails it. Raises ``StoreUnavailableError``.
         """
         entries = [_Entry("", draft, self._source_of(account, draft)) for draft in drafts]
-        request = _Request(account, entries, None, self._clock.now_us(), self._clock.policy_now_us())
+        request = _Request(account, entries, (), None, self._clock.now_us(), self._clock.policy_now_us())
 
         def judge_only(tx: Tx) -> PolicyRefusal | None:
             assets, contexts = _load_named(tx, [request])
@@ -156,7 +161,7 @@ def _accept(tx: Tx, requests: Sequence[_Request]) -> Sequence[Acceptance | Polic
         if refusal is not None:
             answers[place] = refusal
             continue
-        rows += [_row(request, entry) for entry in request.entries]
+        rows += request.rows
         answers[place] = Acceptance(tuple([entry.id for entry in request.entries]))
         if request.idempotency is not None:
             first_of_key[request.account.id, request.idempotency.key_hash] = place
@@ -288,16 +293,15 @@ def _judge_all(
     return None
 
 
-def _row(request: _Request, entry: _Entry) -> Row:
-    draft, account = entry.draft, request.account
-    assert entry.source is not None
+def _row(account: Account, entry: _Entry, source: Source, now_us: int) -> Row:
+    draft = entry.draft
     starts_at_us = draft.scheduled_at_us
-    is_scheduled = starts_at_us is not None and starts_at_us > request.now_us
-    due_at_us = starts_at_us if is_scheduled and starts_at_us is not None else request.now_us
+    is_scheduled = starts_at_us is not None and starts_at_us > now_us
+    due_at_us = starts_at_us if is_scheduled and starts_at_us is not None else now_us
     return (
         entry.id,
         account.id,
-        entry.source.id,
+        source.id,
         draft.source_given,
         draft.recipient,
         1 if draft.recipient_type is RecipientType.GROUP else 0,
@@ -305,7 +309,7 @@ def _row(request: _Request, entry: _Entry) -> Row:
         int(draft.priority),
         int(MessageState.SCHEDULED if is_scheduled else MessageState.QUEUED),
         due_at_us,
-        request.now_us,
+        now_us,
         starts_at_us,
         None if draft.ttl_seconds is None else due_at_us + int(draft.ttl_seconds * 1_000_000),
         draft.caller_data,
