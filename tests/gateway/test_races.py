@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from waypost.domain.token import parse_token
 from waypost.store.statements import Sql
 
 _ATTEMPTS = Sql("SELECT number, outcome, wamid FROM attempts WHERE message_id = :id ORDER BY number")
@@ -88,3 +89,37 @@ async def test_what_waits_behind_a_message_that_is_ended_goes_on_at_once(house, 
     async with asyncio.timeout(30):
         await house.becomes("failed", head)
         await house.becomes("read", behind)
+
+
+async def test_a_message_does_not_overtake_the_one_before_it_that_is_refused_during_the_round(house, monkeypatch):
+    phone = "12025550143"
+    await house.writes_first(phone)
+    await house.fault("slow", seconds=0.3, count=1)
+    await house.fault("http_5xx", count=1, status=503, body="json", code=131016)
+    dispatcher, database = house.demo.gateway.dispatcher, house.demo.gateway.foundation.database
+    run, crossed = database.run, []
+
+    async def has_ended():
+        return bool(dispatcher._finished)
+
+    async def run_when_the_first_has_ended(step, item):
+        if step.name == "dispatch" and item.places and dispatcher.in_flight():
+            await house.eventually(has_ended)
+            crossed.append(item)
+        return await run(step, item)
+
+    monkeypatch.setattr(
+        database, "run", lambda step, item: asyncio.ensure_future(run_when_the_first_has_ended(step, item))
+    )
+
+    async def is_under_way():
+        return dispatcher.in_flight() == 1
+
+    [first] = await house.send(house.entry(phone, "first"))
+    await house.eventually(is_under_way)
+    [second] = await house.send(house.entry(phone, "second"))
+    await house.becomes("read", first, second)
+
+    order = [parse_token(entry["biz_opaque_callback_data"]).message_id for entry in await house.ledger()]
+    assert order == [first, second]
+    assert crossed, "the end must have fallen into a round for the race to have been one"

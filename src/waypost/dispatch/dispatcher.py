@@ -8,11 +8,12 @@ still allowed when it has committed. Memory holds only what is under way, never 
 import asyncio
 import random
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Final
 
 from waypost.dispatch.interfaces import DispatchLimits, DispatchObserver, MediaPreparer
 from waypost.dispatch.lanes import Lanes, SourceLane
-from waypost.dispatch.outcome import LEASE_TOO_SHORT, decide
+from waypost.dispatch.outcome import LEASE_TOO_SHORT, SOURCE_SILENT, decide
 from waypost.dispatch.plan import next_start, plan_places
 from waypost.dispatch.quarantine import Quarantine
 from waypost.dispatch.round import Claim, MediaKey, Round, RoundResult, Settlement, Work
@@ -218,7 +219,9 @@ class Dispatcher:
             settlements=work.settlements,
             places=places,
             epochs={source_id: self._leases.epoch(snapshot.sources[source_id].shard) for source_id in places},
-            occupied={source_id: sources[source_id].in_flight for source_id in places},
+            # As of now: of an attempt that ends while the round is under way, the round writes no end, and what is
+            # behind it in its lane must not overtake it.
+            occupied={source_id: frozenset(sources[source_id].in_flight) for source_id in places},
             pair_wait_seconds=pair_wait_seconds,
             pair_interval_seconds=1.0 / self._limits.pair_pace.rate,
             crowd=self._crowd,
@@ -332,11 +335,15 @@ class Dispatcher:
             self._media.prepare(source, candidate)
 
     async def _attempt(self, source: Source, claim: Claim) -> None:
-        if self._leases.may_start(source.shard):
-            end = await self._sender.send(source, claim)
-        else:
+        now, bucket = self._clock.monotonic(), self._lanes.sources[source.id].bucket
+        if not self._leases.may_start(source.shard):
             # The process stood still between plan and start: by now the number may have another owner (SND-5).
-            end = LEASE_TOO_SHORT
+            end: Accepted | SendFailure = LEASE_TOO_SHORT
+        elif bucket.silent_until > now:
+            # Throttled since the round was planned (RATE-4).
+            end = replace(SOURCE_SILENT, retry_after_seconds=bucket.silent_until - now)
+        else:
+            end = await self._sender.send(source, claim)
         self._finished.append(self._settlement(claim, end))
         self._wake.set()
         if len(self._finished) >= self._ends_enough:

@@ -16,6 +16,13 @@ LEASE_TOO_SHORT: Final = SendFailure(
     detail="not sent: what was left of the lease was too short",
 )
 
+SOURCE_SILENT: Final = SendFailure(
+    kind=SendFailureKind.THROTTLED,
+    reason=FailureReason.TECHNICAL_ERROR,
+    detail="not sent: the number was throttled meanwhile",
+    scope=ThrottleScope.SOURCE,
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
