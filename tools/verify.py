@@ -146,7 +146,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run_tests(report: Report, *, is_quick: bool) -> None:
-    parallel = ["-n", str(PROCESSES), "-m", "not alone"]
+    parallel = ["-n", str(PROCESSES), "--dist", "worksteal", "-m", "not alone"]
     report.tests("tests", parallel, with_coverage=not is_quick)
     if is_quick:
         return
