@@ -22,7 +22,7 @@ from waypost.store.statements import Sql
 
 ANSWERS_LATER = [f"1202555{number:04}" for number in range(1000, 1006)]
 SILENT = [f"1202555{number:04}" for number in range(1100, 1104)]
-REFUSED_ONCE = "12025551005"
+REFUSED_FIRST = "12025551005"
 _STATES = Sql("SELECT id, state FROM messages")
 
 
@@ -83,14 +83,22 @@ def restored(tmp_path, database_url, capsys):
 
 async def accept_without_sending(house):
     """Accept messages that stay unsent: waiting for a second try, queued behind a pause, and scheduled."""
-    await house.fault("http_5xx", count=1, status=503, body="json", code=131016, number=REFUSED_ONCE)
-    waiting = await house.send(house.entry(REFUSED_ONCE))
+    await house.fault("http_5xx", status=503, body="json", code=131016, number=REFUSED_FIRST)
+    waiting = await house.send(house.entry(REFUSED_FIRST))
 
     async def was_refused():
-        return (await house.sandbox("GET", "/sandbox/ledger/starts"))["total"] == 1
+        return (await house.sandbox("GET", "/sandbox/ledger/starts"))["total"] >= 1
 
     await house.eventually(was_refused)
     assert 200 == (await house.call("POST", f"/manage/v1/sources/{house.source_id}/pause", json={"reason": "drill"}))[0]
+    gateway = house.demo.gateway
+
+    async def is_paused_and_quiet():
+        source = gateway.foundation.directory.now.sources[house.source_id]
+        return source.paused_reason is not None and not gateway.dispatcher.in_flight()
+
+    await house.eventually(is_paused_and_quiet)
+    await house.sandbox("DELETE", "/sandbox/faults")
     soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat(timespec="milliseconds")
     queued = await house.send(*(house.entry(phone) for phone in [*ANSWERS_LATER[:-1], *SILENT[:-1]]))
     scheduled = await house.send(house.entry(SILENT[-1], scheduled_at=soon))
