@@ -9,6 +9,7 @@ import ipaddress
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tools.postgres import PostgresCluster
@@ -55,7 +56,24 @@ def _refuse_leaving(event: str, arguments: tuple[object, ...]) -> None:
             raise LeftTheMachineError(_escapes[-1])
 
 
+def _install_trace_function_patiently(function: Any, *, install: Any = sys.settrace) -> None:
+    """
+    Install a trace function, again if another thread is doing so at this very moment.
+
+    CPython 3.11 raises then, instead of waiting; measuring coverage, each thread installs one as it begins, and the
+    thread that loses would not begin at all.
+    """
+    while True:
+        try:
+            install(function)
+        except RuntimeError:
+            continue
+        return
+
+
 def pytest_configure() -> None:
+    if sys.version_info < (3, 12):
+        sys.settrace = _install_trace_function_patiently
     # An audit hook sees Python's own sockets whatever library uses them, and cannot be patched away by a test.
     sys.addaudithook(_refuse_leaving)
 
