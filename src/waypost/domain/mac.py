@@ -25,10 +25,12 @@ def hmac_sha256_hex(key: bytes, message: bytes) -> str:
     return mac.hexdigest()
 
 
-@lru_cache(maxsize=1024)
-def _keyed(key: bytes) -> tuple["hashlib._Hash", "hashlib._Hash"]:
-    """Return the inner and the outer hash with the key taken in."""
+def keyed_hashes(key: bytes) -> tuple["hashlib._Hash", "hashlib._Hash"]:
+    """Return the inner and the outer hash with the key taken in; work goes on with copies of them."""
     if len(key) > _BLOCK_BYTES:
         key = hashlib.sha256(key).digest()
     block = key.ljust(_BLOCK_BYTES, b"\0")
     return hashlib.sha256(block.translate(_INNER_PAD)), hashlib.sha256(block.translate(_OUTER_PAD))
+
+
+_keyed: Final = lru_cache(maxsize=1024)(keyed_hashes)

@@ -6,12 +6,12 @@ A secret is ``whsec_`` and base64 of the key; the signature is base64 of HMAC-SH
 
 import base64
 import binascii
-import hashlib
 from collections.abc import Sequence
 from typing import Final
 
+from waypost.domain.mac import keyed_hashes
+
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - the public prefix of secrets
-_BLOCK_BYTES: Final = 64
 
 
 class SigningKey:
@@ -25,9 +25,7 @@ class SigningKey:
             key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
         except binascii.Error:
             raise ValueError("a webhook secret is whsec_ and base64") from None
-        block = (key if len(key) <= _BLOCK_BYTES else hashlib.sha256(key).digest()).ljust(_BLOCK_BYTES, b"\0")
-        self._inner = hashlib.sha256(bytes([byte ^ 0x36 for byte in block]))
-        self._outer = hashlib.sha256(bytes([byte ^ 0x5C for byte in block]))
+        self._inner, self._outer = keyed_hashes(key)
 
     def sign(self, head: bytes, body: bytes) -> str:
         """Return the signature of ``head`` (``id.timestamp.``) and body, with its version."""
