@@ -10,17 +10,36 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from waypost.domain.value import value
-from waypost.store.statements import Dialect, InsertMany, Sql, UpdateMany
+from waypost.store.statements import Dialect, InsertMany, Sql, UpdateMany, power_of_two
 from waypost.store.tables import ATTEMPTS, MESSAGES
 from waypost.store.transaction import Row, Tx
 
-_CANDIDATE_COLUMNS: Final = (
-    "m.id, m.account_id, m.source_id, m.source_given, m.recipient, m.is_group, m.kind, m.priority, m.accepted_at_us, "
-    "m.expires_at_us, m.caller_data, m.content, m.context_id, m.media_key, m.at_most_once, m.attempt_number, "
-    "m.failed_attempts"
-)
+
+class Candidate(NamedTuple):
+    """A queued message, as far as sending it needs to know."""
+
+    id: str
+    account_id: str
+    source_id: str
+    source_given: str | None
+    recipient: str
+    is_group: int
+    kind: str
+    priority: int
+    accepted_at_us: int
+    expires_at_us: int | None
+    caller_data: str
+    content: str
+    context_id: str | None
+    media_key: str | None
+    at_most_once: int
+    attempt_number: int
+    failed_attempts: int
+
+
+CANDIDATE_COLUMNS: Final = ", ".join(f"m.{name}" for name in Candidate._fields)
 _CANDIDATES = Sql(
-    f"SELECT {_CANDIDATE_COLUMNS} FROM ROWS(:source_id text, :places integer) AS v "  # noqa: S608
+    f"SELECT {CANDIDATE_COLUMNS} FROM ROWS(:source_id text, :places integer) AS v "  # noqa: S608
     f"CROSS JOIN LATERAL (SELECT * FROM messages c WHERE c.source_id = v.source_id AND c.state = 30 "
     "ORDER BY c.priority, c.id LIMIT v.places FOR UPDATE SKIP LOCKED) AS m"
 )
@@ -56,7 +75,7 @@ _PROMOTE_MEDIA = Sql(
     "WHERE source_id = :source_id AND state = 20 AND wait_reason IN ('media', 'media_retry') AND media_key = :media_key"
 )
 _MEDIA_WAITING = Sql(
-    f"SELECT {_CANDIDATE_COLUMNS} FROM messages m "  # noqa: S608
+    f"SELECT {CANDIDATE_COLUMNS} FROM messages m "  # noqa: S608
     "WHERE m.source_id = :source_id AND m.state = 20 AND m.wait_reason IN ('media', 'media_retry') "
     "AND m.media_key = :media_key "
     "ORDER BY m.id FOR UPDATE"
@@ -99,28 +118,6 @@ RECENT_STARTS_MAX: Final = 100_000
 _SOURCES_PER_STATEMENT_MAX: Final = 64
 
 
-class Candidate(NamedTuple):
-    """A queued message, as far as sending it needs to know."""
-
-    id: str
-    account_id: str
-    source_id: str
-    source_given: str | None
-    recipient: str
-    is_group: int
-    kind: str
-    priority: int
-    accepted_at_us: int
-    expires_at_us: int | None
-    caller_data: str
-    content: str
-    context_id: str | None
-    media_key: str | None
-    at_most_once: int
-    attempt_number: int
-    failed_attempts: int
-
-
 @value
 class AttemptStart:
     """The intent to send one message now."""
@@ -154,7 +151,7 @@ def load_candidates(tx: Tx, places: Mapping[str, int]) -> list[Candidate]:
 
 
 def _load_of_sources(tx: Tx, wanted: Sequence[tuple[str, int]]) -> list[Row]:
-    size = 1 << (len(wanted) - 1).bit_length()
+    size = power_of_two(len(wanted))
     parameters: dict[str, str | int] = {}
     for place, (source_id, count) in enumerate([*wanted, *[("", 0)] * (size - len(wanted))]):
         parameters[f"source{place}"], parameters[f"places{place}"] = source_id, count
@@ -171,11 +168,11 @@ def _candidates_of_sources(count: int) -> Sql:
     """
     return Sql(
         " UNION ALL ".join(
-            f"SELECT * FROM (SELECT {_CANDIDATE_COLUMNS} FROM messages m "  # noqa: S608
+            f"SELECT * FROM (SELECT {CANDIDATE_COLUMNS} FROM messages m "  # noqa: S608
             f"WHERE m.source_id = :source{place} AND m.state = 30 ORDER BY m.priority, m.id LIMIT :places{place})"
             for place in range(count)
         ),
-        columns=17,
+        columns=len(Candidate._fields),
     )
 
 

@@ -12,11 +12,35 @@ from waypost.store.tables import MESSAGES, PARKED_STATUSES
 from waypost.store.transaction import Row, Tx
 
 _FIND_BY_WAMID: Final = Sql("SELECT m.wamid, m.id, m.source_id FROM messages m WHERE m.wamid = ANY(:wamids)", columns=3)
+
+
+class FollowedMessage(NamedTuple):
+    """A message as far as upstream's word can change it; columns as stored."""
+
+    id: str
+    account_id: str
+    source_id: str
+    source_given: str | None
+    recipient: str
+    caller_data: str
+    state: int
+    attempt_number: int
+    wamid: str | None
+    sent_at_us: int | None
+    delivered_at_us: int | None
+    read_at_us: int | None
+    played_at_us: int | None
+    failed_at_us: int | None
+    failure: str | None
+    failure_code: int | None
+    failure_detail: str | None
+    announced: int
+
+
 _LOAD: Final = Sql(
-    "SELECT m.id, m.account_id, m.source_id, m.source_given, m.recipient, m.caller_data, m.state, m.attempt_number, "
-    "m.wamid, m.sent_at_us, m.delivered_at_us, m.read_at_us, m.played_at_us, m.failed_at_us, m.failure, "
-    "m.failure_code, m.failure_detail, m.announced FROM messages m WHERE m.id = ANY(:ids) ORDER BY m.id FOR UPDATE",
-    columns=18,
+    f"SELECT {', '.join(f'm.{name}' for name in FollowedMessage._fields)} FROM messages m "  # noqa: S608
+    "WHERE m.id = ANY(:ids) ORDER BY m.id FOR UPDATE",
+    columns=len(FollowedMessage._fields),
 )
 _FACTS: Final = (
     "state",
@@ -47,29 +71,6 @@ _FIND_LATE: Final = Sql(
     "SELECT DISTINCT p.wamid, m.id FROM parked_statuses p "
     "JOIN messages m ON m.wamid = p.wamid AND m.source_id = p.source_id WHERE p.received_at_us >= :since_us"
 )
-
-
-class FollowedMessage(NamedTuple):
-    """A message as far as upstream's word can change it; columns as stored."""
-
-    id: str
-    account_id: str
-    source_id: str
-    source_given: str | None
-    recipient: str
-    caller_data: str
-    state: int
-    attempt_number: int
-    wamid: str | None
-    sent_at_us: int | None
-    delivered_at_us: int | None
-    read_at_us: int | None
-    played_at_us: int | None
-    failed_at_us: int | None
-    failure: str | None
-    failure_code: int | None
-    failure_detail: str | None
-    announced: int
 
 
 class Proof(NamedTuple):

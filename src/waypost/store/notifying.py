@@ -41,6 +41,24 @@ _DUE_ENDPOINTS: Final = Sql(
     ) <= :now_us
     """
 )
+
+
+class DueRow(NamedTuple):
+    """One pending notification; ``earlier_id`` is the pending one before it in its lane, None for the lane's head."""
+
+    id: str
+    endpoint_id: str
+    account_id: str
+    subject_id: str
+    kind: str
+    entry: str
+    batch_id: str | None
+    attempts: int
+    created_at_us: int
+    due_at_us: int
+    earlier_id: str | None
+
+
 _COLUMNS: Final = """
     n.id, n.endpoint_id, n.account_id, n.subject_id, n.kind, n.entry, n.batch_id, n.attempts, n.created_at_us,
     n.due_at_us, (
@@ -58,7 +76,7 @@ _DUE: Final = {
     # The first rows of each endpoint: PostgreSQL wants LATERAL for it, which SQLite does not have.
     Dialect.SQLITE: Sql(
         f"SELECT {_COLUMNS} FROM ROWS(:endpoint_id text) AS v CROSS JOIN notifications n ON n.id IN ({_DUE_OF_ONE})",  # noqa: S608
-        columns=11,
+        columns=len(DueRow._fields),
     ),
     Dialect.POSTGRESQL: Sql(
         f"SELECT {_COLUMNS} FROM ROWS(:endpoint_id text) AS v CROSS JOIN LATERAL ({_DUE_OF_ONE}) d "  # noqa: S608
@@ -69,14 +87,14 @@ _BATCHED: Final = Sql(
     f"SELECT {_COLUMNS} FROM ROWS(:endpoint_id text, :due_at_us bigint) AS v JOIN notifications n "  # noqa: S608
     "ON n.endpoint_id = v.endpoint_id AND n.due_at_us = v.due_at_us "
     "WHERE n.state = 0 AND n.batch_id IS NOT NULL AND n.batch_id <> n.id",
-    columns=11,
+    columns=len(DueRow._fields),
 )
 _JOIN_BATCH: Final = UpdateMany(NOTIFICATIONS, ["batch_id", "due_at_us"], keys=["id"])
 _HEADS: Final = Sql(
     f"SELECT {_COLUMNS} FROM ROWS(:endpoint_id text, :subject_id text) AS v JOIN notifications n ON n.id = ("  # noqa: S608
     "SELECT MIN(h.id || '') FROM notifications h "
     "WHERE h.subject_id = v.subject_id AND h.endpoint_id = v.endpoint_id AND h.state + 0 = 0)",
-    columns=11,
+    columns=len(DueRow._fields),
 )
 _POSTPONE: Final = UpdateMany(NOTIFICATIONS, ["due_at_us"], keys=["id"])
 _DELIVER: Final = Sql(
@@ -135,22 +153,6 @@ _DISABLE: Final = Sql(
     "UPDATE webhook_endpoints SET disabled_reason = :reason, disabled_at_us = :now_us "
     "WHERE id = :id AND disabled_reason IS NULL AND deleted_at_us IS NULL"
 )
-
-
-class DueRow(NamedTuple):
-    """One pending notification; ``earlier_id`` is the pending one before it in its lane, None for the lane's head."""
-
-    id: str
-    endpoint_id: str
-    account_id: str
-    subject_id: str
-    kind: str
-    entry: str
-    batch_id: str | None
-    attempts: int
-    created_at_us: int
-    due_at_us: int
-    earlier_id: str | None
 
 
 class FailedRow(NamedTuple):

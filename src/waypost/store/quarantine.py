@@ -8,16 +8,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from waypost.store.claiming import Candidate
+from waypost.store.claiming import CANDIDATE_COLUMNS, Candidate
 from waypost.store.statements import Sql
 from waypost.store.transaction import Tx
 
-_COLUMNS: Final = ", ".join(f"m.{name}" for name in Candidate._fields)
 _QUEUED: Final = Sql(
     "SELECT id FROM messages WHERE source_id = :source_id AND state = 30 ORDER BY priority, id LIMIT :places"
 )
 _QUEUED_ONE: Final = Sql(
-    f"SELECT {_COLUMNS} FROM messages m WHERE m.id = :message_id AND m.state = 30 FOR UPDATE SKIP LOCKED"  # noqa: S608
+    f"SELECT {CANDIDATE_COLUMNS} FROM messages m WHERE m.id = :message_id AND m.state = 30 FOR UPDATE SKIP LOCKED"  # noqa: S608
 )
 _DUE: Final = Sql(
     "SELECT id, source_id FROM messages WHERE state IN (10, 20) AND due_at_us <= :now_us "

@@ -124,7 +124,7 @@ class SqliteRows:
 
     def filled(self, rows: Sequence[tuple[Any, ...]]) -> tuple[str, list[Any]]:
         """Return the statement for 1 to ``SQLITE_ROWS_MAX`` rows, and their values one after the other."""
-        size = 1 << (len(rows) - 1).bit_length()
+        size = power_of_two(len(rows))
         text = self._texts.get(size)
         if text is None:
             row = f"({', '.join('?' * self._columns)})"
@@ -132,6 +132,11 @@ class SqliteRows:
         values = list(chain.from_iterable(rows))
         values += [None] * (self._columns * (size - len(rows)))
         return text, values
+
+
+def power_of_two(count: int) -> int:
+    """Return the least power of two that is no less than ``count``, which is at least 1."""
+    return 1 << (count - 1).bit_length()
 
 
 class InsertMany:
