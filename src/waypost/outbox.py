@@ -116,6 +116,20 @@ def in_doubt_notice(*, account_id: str, source_id: str, message_id: str, occurre
     )
 
 
+def paused_notice(
+    *, account_id: str, source_id: str, reason: str, provider_code: int | None, occurred_at_us: int
+) -> Notice:
+    """Return the notice that a source sends nothing until somebody resumes it."""
+    return Notice(
+        account_id=account_id,
+        source_id=source_id,
+        subject_id=source_id,
+        type="source.paused",
+        occurred_at_us=occurred_at_us,
+        data={"reason": reason, "provider_code": provider_code},
+    )
+
+
 def _kind_and_subject(item: News) -> tuple[str, str]:
     match item:
         case StatusNews():

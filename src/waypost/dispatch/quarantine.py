@@ -12,11 +12,12 @@ from functools import partial
 from typing import Final
 
 from waypost.dispatch.round import PROMOTIONS_MAX, Round, RoundResult, Settlement, Work
+from waypost.dispatch.settlement import attempt_end
 from waypost.domain.errors import FailureReason
 from waypost.domain.status import Announced
 from waypost.following import follow_parked
 from waypost.observe import get_logger
-from waypost.outbox import Notice, failed_news, in_doubt_notice, tell
+from waypost.outbox import failed_news, in_doubt_notice, paused_notice, tell
 from waypost.ports import Accepted, Clock, IdFactory
 from waypost.store.claiming import LaneKey
 from waypost.store.directory import Directory, Snapshot, bump_directory
@@ -30,7 +31,7 @@ from waypost.store.quarantine import (
     mark_in_doubt,
     promote_one,
 )
-from waypost.store.settling import OUTCOME_ACCEPTED, AttemptEnd, bind_wamids, close_attempts, pause_source
+from waypost.store.settling import bind_wamids, close_attempts, pause_source
 from waypost.store.transaction import Tx
 
 REFUSED_IN_A_ROW_MAX: Final = 5
@@ -132,15 +133,7 @@ class Quarantine:
             became = "accepted"
             is_written = await self._wrote(lambda tx: bind_wamids(tx, list(bound.items())))
             if is_written:
-                close = AttemptEnd(
-                    message_id=message_id,
-                    number=settled.number,
-                    ended_at_us=settled.ended_at_us,
-                    outcome=OUTCOME_ACCEPTED,
-                    http_status=end.http_status,
-                    wamid=end.wamid,
-                )
-                await self._wrote(lambda tx: close_attempts(tx, [close]))
+                await self._wrote(lambda tx: close_attempts(tx, [attempt_end(settled)]))
                 await self._wrote(
                     lambda tx: follow_parked(tx, self._directory.now, self._ids, bound, now_us=now_us).told
                 )
@@ -219,13 +212,8 @@ class Quarantine:
         source = self._directory.now.sources.get(source_id)
         if source is None:
             return
-        notice = Notice(
-            account_id=source.account_id,
-            source_id=source_id,
-            subject_id=source_id,
-            type="source.paused",
-            occurred_at_us=now_us,
-            data={"reason": reason, "provider_code": None},
+        notice = paused_notice(
+            account_id=source.account_id, source_id=source_id, reason=reason, provider_code=None, occurred_at_us=now_us
         )
         tell(tx, self._directory.now, self._ids, [notice], now_us=now_us)
 

@@ -7,7 +7,7 @@ from waypost.domain.errors import SendFailure
 from waypost.domain.message import MessageState
 from waypost.domain.status import Announced
 from waypost.following import follow_parked
-from waypost.outbox import News, Notice, in_doubt_notice
+from waypost.outbox import News, Notice, in_doubt_notice, paused_notice
 from waypost.ports import Accepted, IdFactory
 from waypost.store.directory import bump_directory
 from waypost.store.settling import (
@@ -32,32 +32,12 @@ def settle(tx: Tx, round_: Round, ids: IdFactory, news: list[News]) -> int:
     repeated: dict[str, str] = {}
     for settled in round_.settlements:
         message_id, end = settled.candidate.id, settled.end
+        ends.append(attempt_end(settled))
         if isinstance(end, Accepted):
-            ends.append(
-                AttemptEnd(
-                    message_id=message_id,
-                    number=settled.number,
-                    ended_at_us=settled.ended_at_us,
-                    outcome=OUTCOME_ACCEPTED,
-                    http_status=end.http_status,
-                    wamid=end.wamid,
-                )
-            )
             accepted.append((end.wamid, message_id))
             if settled.number > 1:
                 repeated[message_id] = end.wamid
         else:
-            ends.append(
-                AttemptEnd(
-                    message_id=message_id,
-                    number=settled.number,
-                    ended_at_us=settled.ended_at_us,
-                    outcome=end.kind.value,
-                    http_status=end.http_status,
-                    provider_code=end.provider_code,
-                    detail=end.detail,
-                )
-            )
             failed.append(settled)
     close_attempts(tx, ends)
     if repeated:
@@ -67,6 +47,29 @@ def settle(tx: Tx, round_: Round, ids: IdFactory, news: list[News]) -> int:
         _settle_failed(tx, round_, failed, news)
     # Statuses without a token that were faster than the answer to their POST.
     return follow_parked(tx, round_.snapshot, ids, dict(accepted), now_us=round_.now_us).told
+
+
+def attempt_end(settled: Settlement) -> AttemptEnd:
+    """Return how an attempt ended, as it is kept."""
+    end = settled.end
+    if isinstance(end, Accepted):
+        return AttemptEnd(
+            message_id=settled.candidate.id,
+            number=settled.number,
+            ended_at_us=settled.ended_at_us,
+            outcome=OUTCOME_ACCEPTED,
+            http_status=end.http_status,
+            wamid=end.wamid,
+        )
+    return AttemptEnd(
+        message_id=settled.candidate.id,
+        number=settled.number,
+        ended_at_us=settled.ended_at_us,
+        outcome=end.kind.value,
+        http_status=end.http_status,
+        provider_code=end.provider_code,
+        detail=end.detail,
+    )
 
 
 def _note_duplicates(tx: Tx, round_: Round, repeated: Mapping[str, str], news: list[News]) -> None:
@@ -116,13 +119,12 @@ def _settle_failed(tx: Tx, round_: Round, failed: Sequence[Settlement], news: li
         ):
             bump_directory(tx)
             news.append(
-                Notice(
+                paused_notice(
                     account_id=candidate.account_id,
                     source_id=candidate.source_id,
-                    subject_id=candidate.source_id,
-                    type="source.paused",
+                    reason=_pause_reason(end),
+                    provider_code=end.provider_code,
                     occurred_at_us=round_.now_us,
-                    data={"reason": _pause_reason(end), "provider_code": end.provider_code},
                 )
             )
         changes.append(
