@@ -159,7 +159,7 @@ class SourceEndpoints:
         return is_deleted
 
     def _note(self, tx: Tx, principal: Principal, action: str, source_id: str) -> None:
-        editor = Editor(actor=f"key:{principal.key_id}", ids=self._ids, clock=self._clock, sealer=self._sealer)
+        editor = Editor.for_key(principal.key_id, ids=self._ids, clock=self._clock, sealer=self._sealer)
         editor.note(tx, account_id=principal.account_id, action=action, target=source_id)
 
     def _new_source(self, account_id: str, members: SourceMembers) -> NewSource:

@@ -64,7 +64,7 @@ class WebhookSwitchEndpoint:
         return json_response(webhook_managed(name=wanted.webhook_name, status=wanted.status))
 
     def _switch(self, tx: Tx, principal: Principal, endpoint_ids: list[str], wanted: WebhookSwitch) -> None:
-        editor = Editor(actor=f"key:{principal.key_id}", ids=self._ids, clock=self._clock, sealer=self._sealer)
+        editor = Editor.for_key(principal.key_id, ids=self._ids, clock=self._clock, sealer=self._sealer)
         for endpoint_id in endpoint_ids:
             if wanted.status == "enable":
                 revive_webhook(tx, editor, principal.account_id, endpoint_id)

@@ -62,6 +62,11 @@ class Editor:
     clock: Clock
     sealer: Sealer
 
+    @classmethod
+    def for_key(cls, key_id: str, *, ids: IdFactory, clock: Clock, sealer: Sealer) -> "Editor":
+        """Return the editor that a caller with this API key is."""
+        return cls(actor=f"key:{key_id}", ids=ids, clock=clock, sealer=sealer)
+
     def note(self, tx: Tx, *, account_id: str | None, action: str, target: str) -> None:
         """Write the audit entry of a change, in its transaction."""
         entry = AuditEntry(

@@ -101,7 +101,7 @@ class Gate:
             account_id = named
         if "\x00" in request.scope["path"] or b"%00" in request.scope["query_string"]:
             raise not_found("thing")  # no id holds one, and PostgreSQL could not even look for it
-        editor = Editor(actor=f"key:{principal.key_id}", ids=context.ids, clock=context.clock, sealer=context.sealer)
+        editor = Editor.for_key(principal.key_id, ids=context.ids, clock=context.clock, sealer=context.sealer)
         return Caller(principal=principal, account_id=account_id, editor=editor)
 
     async def _read_body(self, request: Request) -> None:
