@@ -17,6 +17,7 @@ from waypost.domain.status import Announced
 from waypost.observe import get_logger
 from waypost.outbox import News, Notice, failed_news, tell
 from waypost.ports import Clock, IdFactory, ShardLeases
+from waypost.service import rest
 from waypost.store.directory import Directory, Snapshot
 from waypost.store.doubt import (
     Cohort,
@@ -100,10 +101,7 @@ class DoubtWatch:
                     continue
             except StoreUnavailableError as error:
                 self._log.warning("in_doubt.store_unavailable", error=str(error))
-            try:
-                await asyncio.wait_for(stopping.wait(), self._settings.sweep_seconds)
-            except TimeoutError:
-                continue
+            await rest(stopping, self._settings.sweep_seconds)
 
     async def sweep(self) -> int:
         """

@@ -12,6 +12,7 @@ from typing import Final
 from waypost.following import Followed, follow_parked
 from waypost.observe import get_logger
 from waypost.ports import Clock, IdFactory
+from waypost.service import rest
 from waypost.store.directory import Directory
 from waypost.store.engine import Database, Lane, StoreUnavailableError
 from waypost.store.following import find_late_matches
@@ -61,10 +62,7 @@ class IngressHeartbeat:
                     await self.beat()
                 except StoreUnavailableError as error:
                     self._log.warning("ingress.store_unavailable", error=str(error))
-            try:
-                await asyncio.wait_for(stopping.wait(), self._beat_seconds)
-            except TimeoutError:
-                continue
+            await rest(stopping, self._beat_seconds)
 
     async def beat(self) -> bool:
         """Write one mark and match what was parked; return whether a gap was found. Raises StoreUnavailableError."""
