@@ -16,10 +16,10 @@ from waypost.outbox import in_doubt_notice, tell
 from waypost.ports import IdFactory
 from waypost.store.audit import AuditEntry, record_change
 from waypost.store.directory import Snapshot
+from waypost.store.doubt import find_last_beat
 from waypost.store.restoring import (
     HeldMessage,
     count_unsent,
-    find_last_beat,
     hold_under_way,
     hold_waiting,
     list_held,

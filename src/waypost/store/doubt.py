@@ -96,10 +96,16 @@ def load_cohort(tx: Tx, *, source_id: str, from_us: int, to_us: int) -> Cohort:
 
 def was_ingress_healthy(tx: Tx, *, from_us: int, now_us: int, gap_us: int) -> bool:
     """Say whether our ingress was up without a gap from then until now."""
-    beat = tx.one(_LAST_BEAT)
-    if beat is None or beat[0] < now_us - gap_us:
+    beat_us = find_last_beat(tx)
+    if beat_us is None or beat_us < now_us - gap_us:
         return False
     return tx.one(_GAPS, from_us=from_us, to_us=now_us) is None
+
+
+def find_last_beat(tx: Tx) -> int | None:
+    """Return when our ingress was last known to be up; None if it never was."""
+    row = tx.one(_LAST_BEAT)
+    return None if row is None else int(row[0])
 
 
 def has_hint(tx: Tx, *, source_id: str, recipient: str, from_us: int) -> bool:

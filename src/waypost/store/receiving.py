@@ -206,5 +206,10 @@ def beat(tx: Tx, *, now_us: int, gap_seconds: float) -> bool:
     if has_gap and last_us is not None:
         tx.write_many(_RECORD_GAP, [(min(last_us, now_us), max(last_us, now_us))])
     if last_us is None or has_gap or now_us > last_us:
-        tx.run(_BEAT, value=str(now_us))
+        save_beat(tx, now_us)
     return has_gap
+
+
+def save_beat(tx: Tx, now_us: int) -> None:
+    """Mark that our ingress is up, whatever was before."""
+    tx.run(_BEAT, value=str(now_us))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from waypost.store.receiving import save_beat
 from waypost.store.statements import Dialect, Sql
 from waypost.store.transaction import Tx
 
@@ -23,7 +24,6 @@ _UNSENT: Final = tuple(
     Sql(f"SELECT state, COUNT(*) FROM messages WHERE {condition} GROUP BY state")  # noqa: S608
     for condition in ("state IN (10, 20)", "state = 30", "state IN (40, 50)")
 )
-_LAST_BEAT: Final = Sql("SELECT CAST(value AS BIGINT) FROM meta WHERE name = 'ingress_beat_at_us'")
 _INVENT_ATTEMPTS: Final = tuple(
     Sql(
         "INSERT INTO attempts (message_id, number, account_id, source_id, node, epoch, started_at_us, outcome, detail) "  # noqa: S608
@@ -59,10 +59,6 @@ _RECORD_GAP: Final = Sql(
     "ON CONFLICT (started_at_us) DO UPDATE SET ended_at_us = CASE "
     "WHEN excluded.ended_at_us > ingress_gaps.ended_at_us THEN excluded.ended_at_us ELSE ingress_gaps.ended_at_us END"
 )
-_BEAT: Final = Sql(
-    "INSERT INTO meta (name, value) VALUES ('ingress_beat_at_us', :value) "
-    "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +90,10 @@ def count_unsent(tx: Tx) -> dict[int, int]:
     return {state: count for sql in _UNSENT for state, count in tx.rows(sql)}
 
 
-def find_last_beat(tx: Tx) -> int | None:
-    """Return when our ingress was last known to be up; None if it never was."""
-    row = tx.one(_LAST_BEAT)
-    return None if row is None else int(row[0])
-
-
 def record_absence(tx: Tx, *, since_us: int, now_us: int) -> None:
     """Keep that our ingress was away, however short it was, and count on from now; a second call widens the gap."""
     tx.run(_RECORD_GAP, started_at_us=min(since_us, now_us), ended_at_us=max(since_us, now_us))
-    tx.run(_BEAT, value=str(now_us))
+    save_beat(tx, now_us)
 
 
 def hold_under_way(tx: Tx, *, detail: str) -> list[HeldMessage]:
