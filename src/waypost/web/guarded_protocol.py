@@ -54,7 +54,7 @@ class GuardedProtocol(HttpToolsProtocol):
     """One connection. `guard` is shared by all connections of the server."""
 
     cycle: RequestCycle  # type: ignore[assignment]
-    pipeline: deque[tuple[RequestCycle, Any]]  # type: ignore[assignment]
+    pipeline: deque[RequestCycle]  # type: ignore[assignment]
 
     def __init__(
         self,
@@ -186,7 +186,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._start_cycle(cycle)
         else:
             self.flow.pause_reading()
-            self.pipeline.appendleft((cycle, self.app))
+            self.pipeline.appendleft(cycle)
 
     def _start_cycle(self, cycle: RequestCycle) -> None:
         task = self.loop.create_task(cycle.run(self.app))
@@ -246,13 +246,13 @@ class GuardedProtocol(HttpToolsProtocol):
         cycle.body += body
         if len(cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
-        cycle.message_event.set()
+        cycle.set()
 
     def on_message_complete(self) -> None:
         cycle = self.cycle
         if not cycle.response_complete:
             cycle.more_body = False
-            cycle.message_event.set()
+            cycle.set()
 
     # What uvicorn's request cycle calls.
 
@@ -264,7 +264,7 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self.pipeline:
-            self._start_cycle(self.pipeline.pop()[0])
+            self._start_cycle(self.pipeline.pop())
         elif phase == _HEADERS:
             self._since = self.loop.time()
         elif phase == _DEAF or self.cycle.more_body:
@@ -306,7 +306,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def _stop_listening(self) -> None:
         """Read no more, and close after the answers that are owed."""
         self._phase = _DEAF
-        last = self.pipeline[0][0] if self.pipeline else self.cycle
+        last = self.pipeline[0] if self.pipeline else self.cycle
         last.keep_alive = False
 
     def _refuse(self, refusal: Refusal) -> None:
@@ -319,7 +319,7 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._stop_listening()
                 return
             cycle.disconnected = True
-            cycle.message_event.set()
+            cycle.set()
             if cycle.has_written:
                 refusal = replace(refusal, answer=b"")
         self.transport.write(refusal.answer)
