@@ -65,7 +65,7 @@ class Courier:
             error = "internal error"
         ended_at_us = self._clock.now_us()
         duration_us = int((time.monotonic() - started) * 1e6)
-        if status is not None and is_acknowledged(status):
+        if is_acknowledged(status):
             return Settlement(unit, Outcome.DELIVERED, status, ended_at_us, started_at_us, duration_us)
         retry_after_seconds = parse_retry_after(retry_after, now_us=ended_at_us)
         if retry_after_seconds is not None:
