@@ -14,7 +14,7 @@ from waypost.store.wall import ensure_account_role, policy_statements
 
 _LOCATION: Final = Path(__file__).parent / "migrations"
 
-SCHEMA_VERSION: Final = "0002"
+SCHEMA_VERSION: Final = "0003"
 """The revision this code needs; a test holds it to the newest file in ``migrations/versions``."""
 
 
