@@ -68,10 +68,12 @@ def test_all_migrations_together_make_the_schema_of_today(database_url):
         differences = compare_metadata(MigrationContext.configure(connection), METADATA)
     migrated = indexes_of(engine), policies_of(engine)
     version = current_version(database_url)
-    METADATA.drop_all(engine)
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE alembic_version"))
+        for table in [*METADATA.tables, "alembic_version"]:
+            # The walls of some tables rest on another table.
+            connection.execute(text(f"DROP TABLE {table}" + (" CASCADE" if engine.name == "postgresql" else "")))
     migrate(database_url)
+    engine.dispose()  # SQLite's first PRAGMA on a connection from before answers by the schema it had read then
     created = indexes_of(engine), policies_of(engine)
     engine.dispose()
 
