@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from psycopg.errors import DeadlockDetected
+
 from waypost.store.connections import connector_for
 from waypost.store.transaction import Tx
 
@@ -40,11 +42,21 @@ class GroupWriter:
             groups: dict[Apply, list[Any]] = {}
             for apply, item, _ in entries:
                 groups.setdefault(apply, []).append(item)
-            self._connection.begin()
+            while not self._committed(groups):
+                continue
+            self._loop.call_soon_threadsafe(_resolve, [future for _, _, future in entries])
+
+    def _committed(self, groups: dict[Apply, list[Any]]) -> bool:
+        """Write all of it; False if PostgreSQL chose this writer as the one of two that must begin again."""
+        self._connection.begin()
+        try:
             for apply, items in groups.items():
                 apply(self._connection.tx, items)
             self._connection.commit()
-            self._loop.call_soon_threadsafe(_resolve, [future for _, _, future in entries])
+        except DeadlockDetected:
+            self._connection.rollback()
+            return False
+        return True
 
 
 def _resolve(futures: Sequence["asyncio.Future[None]"]) -> None:
