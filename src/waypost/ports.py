@@ -7,12 +7,13 @@ The seams: what the gateway needs from outside, each with the contract every imp
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import uuid_utils
 
 from waypost.domain.errors import SendFailure
 from waypost.domain.message import Content, MediaKind, RecipientType
+from waypost.domain.template import TemplateShape
 from waypost.domain.value import value
 
 
@@ -104,7 +105,8 @@ class OutboundRequest:
     One message as handed to a provider.
 
     ``token`` is echoed by every status of this attempt. ``media_ids`` maps our media keys to the provider's ids.
-    ``context_provider_id`` and ids inside the content are the provider's already.
+    ``context_provider_id`` and ids inside the content are the provider's already. ``template_shape`` is what a template
+    message must be made of, None while nobody knows.
     """
 
     recipient: str
@@ -115,6 +117,7 @@ class OutboundRequest:
     provider_media_id: str | None = None
     media_kind: MediaKind | None = None
     filename: str | None = None
+    template_shape: TemplateShape | None = None
 
 
 class Accepted(NamedTuple):
@@ -135,6 +138,32 @@ class Provider(Protocol):
     async def send(self, source: ProviderSource, request: OutboundRequest) -> Accepted | SendFailure: ...
     async def upload_media(self, source: ProviderSource, *, data: bytes, mime_type: str, filename: str) -> str: ...
     async def download_media(self, source: ProviderSource, *, media_id: str, bytes_max: int) -> "DownloadedMedia": ...
+
+
+@value
+class ProviderTemplate:
+    """
+    A template in one language as the provider lists it; the words are the provider's, in upper case.
+
+    ``quality`` and ``rejected_reason`` are ``""`` where it gives none.
+    """
+
+    id: str
+    name: str
+    language: str
+    category: str
+    status: str
+    quality: str
+    rejected_reason: str
+    components: tuple[dict[str, Any], ...]
+
+
+class TemplateLister(Protocol):
+    """Who knows a business account's templates; a failed page means that nothing is known."""
+
+    async def list_templates(
+        self, source: ProviderSource, *, waba_id: str
+    ) -> tuple[ProviderTemplate, ...] | SendFailure: ...
 
 
 @value

@@ -1,14 +1,15 @@
 """The Cloud API over HTTP: one request a call, no redirect followed, every end read by ``ends``."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from waypost.domain.errors import SendFailure
 from waypost.domain.value import value
 from waypost.outbound.http import HttpClient, OutboundError, Timeouts
-from waypost.ports import Accepted, Clock, DownloadedMedia, OutboundRequest, ProviderSource
-from waypost.providers.cloud_api import media
+from waypost.ports import Accepted, Clock, DownloadedMedia, OutboundRequest, ProviderSource, ProviderTemplate
+from waypost.providers.cloud_api import media, templates
 from waypost.providers.cloud_api.ends import read_broken_end, read_failure, read_object, read_send_end
 from waypost.providers.cloud_api.limits import ANSWER_BYTES_MAX
 from waypost.providers.cloud_api.payloads import encode_message
@@ -131,13 +132,22 @@ class CloudApiClient:
             for entry in entries
         )
 
-    async def _get(self, source: ProviderSource, path: str) -> dict[str, Any] | SendFailure:
+    async def list_templates(
+        self, source: ProviderSource, *, waba_id: str
+    ) -> tuple[ProviderTemplate, ...] | SendFailure:
+        """See ``templates.list_templates``."""
+        get = partial(self._get, source, body_bytes_max=templates.PAGE_BYTES_MAX)
+        return await templates.list_templates(get, waba_id=waba_id)
+
+    async def _get(
+        self, source: ProviderSource, path: str, *, body_bytes_max: int = ANSWER_BYTES_MAX
+    ) -> dict[str, Any] | SendFailure:
         try:
             answer = await self._http.request(
                 "GET",
                 f"{self._base_urls[source.provider]}/{path}",
                 headers={"authorization": f"Bearer {source.access_token}"},
-                body_bytes_max=ANSWER_BYTES_MAX,
+                body_bytes_max=body_bytes_max,
             )
         except OutboundError as error:
             return read_broken_end(error)
