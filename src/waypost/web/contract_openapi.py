@@ -5,8 +5,9 @@ Each path stands in one spelling; the contract takes it with and without a slash
 methods and operations to what the gateway serves.
 """
 
-from typing import Any, Final
+from typing import Final
 
+from waypost.web.contract_operations import answer_of, json_content, operation_of, success_of
 from waypost.web.contract_schemas import (
     MEDIA_ID,
     MESSAGE_ID,
@@ -16,89 +17,49 @@ from waypost.web.contract_schemas import (
     SOURCE_ID,
     SOURCE_IN,
     JsonObject,
+    closed,
     object_of,
     text,
 )
 
 
-def _json(schema: JsonObject, example: Any) -> JsonObject:
-    return {"content": {"application/json": {"schema": schema, "example": example}}}
-
-
-def _answer(description: str, example: Any) -> JsonObject:
-    return {"description": description, **_json({"$ref": "#/components/schemas/Envelope"}, example)}
-
-
-def _denial(description: str, example: JsonObject) -> JsonObject:
-    return {"description": description, **_json({"$ref": "#/components/schemas/Denial"}, example)}
-
-
-_DENIED: Final = {
-    "403": _denial(
-        "No valid key, or one without the scope.", {"error": "Forbidden", "message": "Access Denied", "status": 403}
-    ),
-    "429": _denial(
-        "Too many requests; see `Retry-After`.",
-        {"error": "Too Many Requests", "message": "Rate limit exceeded", "status": 429},
-    ),
-    "503": _denial(
-        "Nothing was stored; try again, see `Retry-After`.",
-        {"error": "Service Unavailable", "message": "Service overloaded", "status": 503},
-    ),
-}
-_MISSING: Final = {
-    "404": _denial(
-        "Unknown id, or another account's.", {"error": "Not Found", "message": "Resource not found", "status": 404}
-    )
-}
-
-
-def _success(message: str, data: Any = None) -> JsonObject:
-    return {"status": "success", "message": message, **({} if data is None else {"data": data})}
-
-
-def _operation(
-    name: str,
-    tag: str,
-    summary: str,
-    *,
-    description: str = "",
-    answer: JsonObject,
-    body: JsonObject | None = None,
-    path_id: str = "",
-) -> JsonObject:
-    operation: JsonObject = {
-        "operationId": name,
-        "tags": [tag],
-        "summary": summary,
-        "responses": {"200": answer, **(_MISSING if path_id else {}), **_DENIED},
-    }
-    if description:
-        operation["description"] = description
-    if body is not None:
-        operation["requestBody"] = {"required": True, **body}
-    if path_id:
-        operation["parameters"] = [
-            {"name": "id", "in": "path", "required": True, "description": path_id, "schema": {"type": "string"}}
-        ]
-    return operation
-
-
 def _consent_change(name: str, words: str, recorded: str) -> JsonObject:
     kinds = words.split("/")
-    return _operation(
+    return operation_of(
         name,
         "Contract: consent",
         f"Record {kinds[0]} or {kinds[1]}",
-        body=_json(
+        body=json_content(
             object_of(
                 {"type": text("What to record.", enum=kinds), "recipients": RECIPIENTS},
                 required=("type", "recipients"),
             ),
             {"type": kinds[0], "recipients": [{"recipient": "12025550143", "source": "WEB", "ip": "198.51.100.20"}]},
         ),
-        answer=_answer("Recorded; for several recipients `data` counts them.", _success(recorded)),
+        answer=_recorded(recorded, always_counts="blocklist" in kinds),
     )
+
+
+def _recorded(recorded: str, *, always_counts: bool) -> JsonObject:
+    counts = closed(
+        {
+            "processed_count": {"type": "integer", "minimum": 0},
+            "failed_recipients": {
+                "type": "array",
+                "items": closed(
+                    {"recipient": text("As given."), "code": text("Of the table."), "message": text("Exact text.")},
+                    required=("recipient", "code", "message"),
+                ),
+            },
+        },
+        required=("processed_count", "failed_recipients"),
+    )
+    example = success_of(recorded, {"processed_count": 1, "failed_recipients": []} if always_counts else None)
+    recorded_answer = answer_of("Recorded; for several recipients `data` counts them.", example, data=counts)
+    if not always_counts:
+        carried_out = recorded_answer["content"]["application/json"]["schema"]["anyOf"][0]
+        carried_out["required"] = [name for name in carried_out["required"] if name != "data"]
+    return recorded_answer
 
 
 def _send(name: str, *, high: bool) -> JsonObject:
@@ -112,7 +73,7 @@ def _send(name: str, *, high: bool) -> JsonObject:
             }
         ]
     }
-    operation = _operation(
+    operation = operation_of(
         name,
         "Contract: messages",
         "Send messages, before normal ones" if high else "Send messages",
@@ -120,8 +81,24 @@ def _send(name: str, *, high: bool) -> JsonObject:
             "Success means durably stored, not delivered. Refusals are HTTP 200 with `status: failure`, unless "
             "`contract.failure_http_status` is `4xx`."
         ),
-        body=_json({"$ref": "#/components/schemas/SendRequest"}, example),
-        answer=_answer("Accepted, or refused.", _success("Request received successfully.", {"id": MESSAGE_ID})),
+        body=json_content({"$ref": "#/components/schemas/SendRequest"}, example),
+        answer=answer_of(
+            "Accepted, or refused.",
+            success_of("Request received successfully.", {"id": MESSAGE_ID}),
+            data=closed(
+                {
+                    "id": text("The message's id; of several, the first's.", format="uuid"),
+                    "ids": {
+                        "type": "array",
+                        "minItems": 2,
+                        "maxItems": 1000,
+                        "items": {"type": "string", "format": "uuid"},
+                        "description": "All ids in the order of the entries; only for several.",
+                    },
+                },
+                required=("id",),
+            ),
+        ),
     )
     operation["parameters"] = [
         {
@@ -134,6 +111,41 @@ def _send(name: str, *, high: bool) -> JsonObject:
     return operation
 
 
+def _media_get() -> JsonObject:
+    content = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+    operation = operation_of(
+        "media.get",
+        "Contract: media",
+        "Read a file",
+        description="An incoming file that is not here yet is fetched from the provider first.",
+        answer={
+            "description": "The bytes, with `Content-Length` and `ETag`, in the file's own type.",
+            "content": content,
+        },
+        path_id=_MEDIA_ID_HELP,
+    )
+    operation["responses"] |= {
+        "206": {"description": "The bytes that `Range` asked for.", "content": content},
+        "304": {"description": "`If-None-Match` has named the file's `ETag`."},
+        "416": {"description": "The file has no bytes there."},
+    }
+    operation["parameters"] += [
+        {
+            "name": name,
+            "in": "header",
+            "required": False,
+            "description": meaning,
+            "schema": {"type": "string"},
+        }
+        for name, meaning in (
+            ("Range", "Such as `bytes=0-1023`."),
+            ("If-None-Match", "An `ETag`: nothing is sent while it is the file's."),
+        )
+    ]
+    return operation
+
+
+_MEDIA_ID_HELP: Final = "A `mediaId` of the upload, or the `id` of an incoming file."
 _LOOKED_UP: Final = {
     "status": "success",
     "data": {
@@ -160,9 +172,41 @@ _OPTED_IN: Final = {
         "created_date": "2031-02-11 08:20:45.0",
     },
 }
+_LOOKED_UP_DATA: Final = closed(
+    {
+        "id": text("The message's id."),
+        "source": text("As the caller passed it."),
+        "recipient": text("Digits, or a group's id."),
+        "message_type": text("As it was sent."),
+        "x-apiheader": text("As the caller passed it."),
+        "status": text("Where it stands.", enum=["scheduled", "accepted", "sent", "delivered", "read", "failed"]),
+        "status_remark": text("Code and text of a failure."),
+        "timeline": {
+            "type": "array",
+            "items": closed(
+                {"status": text("What happened."), "received_at": text("When, UTC.")},
+                required=("status", "received_at"),
+            ),
+        },
+    },
+    required=tuple(_LOOKED_UP["data"]),
+)
+_OPTED_IN_DATA: Final = closed(
+    {
+        "ip": text("Evidence; empty if unknown."),
+        "phone_number": text("The recipient."),
+        "optin_source": text("Where consent was gained; `WHATSAPP` for an implied one."),
+        "user_agent": text("Evidence; empty if unknown."),
+        "created_date": text("When, UTC."),
+    },
+    required=tuple(_OPTED_IN["data"]),
+)
+_SOURCE_DATA: Final = closed(
+    {"id": text("Source id."), **SOURCE, "default": {"type": "boolean"}}, required=("id", *SOURCE, "default")
+)
+_ID_DATA: Final = closed({"id": text("Source id.")}, required=("id",))
 _SOURCE_OUT: Final = {"id": SOURCE_ID, **SOURCE_EXAMPLE, "default": True}
 _SOURCE_ID_HELP: Final = "Source id."
-_MEDIA_ID_HELP: Final = "A `mediaId` of the upload, or the `id` of an incoming file."
 
 PATHS: Final[JsonObject] = {
     "/api/v2/message/": {"post": _send("messages.send", high=False)},
@@ -170,24 +214,24 @@ PATHS: Final[JsonObject] = {
     "/api/v2/message/nc/message/": {"post": _send("messages.send.nc_message", high=False)},
     "/api/v2/message/nc/priority": {"post": _send("messages.send.priority", high=True)},
     "/api/v2/message/{id}": {
-        "get": _operation(
+        "get": operation_of(
             "messages.look_up",
             "Contract: messages",
             "Look a message up",
-            answer=_answer("The message and its timeline.", _LOOKED_UP),
+            answer=answer_of("The message and its timeline.", _LOOKED_UP, data=_LOOKED_UP_DATA),
             path_id="Id of the send answer.",
         )
     },
     "/api/v2/consent/": {
-        "post": _operation(
+        "post": operation_of(
             "consent.check",
             "Contract: consent",
             "Check an opt-in",
-            body=_json(
+            body=json_content(
                 object_of({"phone_number": text("The recipient.")}, required=("phone_number",)),
                 {"phone_number": "12025550143"},
             ),
-            answer=_answer("The opt-in; without one, a failure without a code.", _OPTED_IN),
+            answer=answer_of("The opt-in; without one, a failure without a code.", _OPTED_IN, data=_OPTED_IN_DATA),
         )
     },
     "/api/v2/consent/manage/": {"post": _consent_change("consent.manage", "optin/optout", "Optin successfully added.")},
@@ -195,11 +239,11 @@ PATHS: Final[JsonObject] = {
         "post": _consent_change("consent.blocklist", "blocklist/whitelist", "Blocklist successfully added.")
     },
     "/api/v2/metainfo/webhook/manage_webhook": {
-        "post": _operation(
+        "post": operation_of(
             "webhooks.manage_webhook",
             "Contract: webhooks",
             "Switch a webhook on or off by its name",
-            body=_json(
+            body=json_content(
                 object_of(
                     {
                         "type": {"type": "string", "enum": ["incoming", "event"]},
@@ -210,13 +254,18 @@ PATHS: Final[JsonObject] = {
                 ),
                 {"type": "event", "webhook_name": "orders", "status": "enable"},
             ),
-            answer=_answer(
-                "What the webhook is now.", {"status": "success", "data": {"name": "orders", "status": "enable"}}
+            answer=answer_of(
+                "What the webhook is now.",
+                {"status": "success", "data": {"name": "orders", "status": "enable"}},
+                data=closed(
+                    {"name": text("The webhook's."), "status": text("", enum=["enable", "disable"])},
+                    required=("name", "status"),
+                ),
             ),
         )
     },
     "/api/v2/media/upload/": {
-        "post": _operation(
+        "post": operation_of(
             "media.upload",
             "Contract: media",
             "Upload a file",
@@ -227,68 +276,70 @@ PATHS: Final[JsonObject] = {
                     }
                 }
             },
-            answer=_answer("Stored.", _success("Media uploaded successfully.", {"mediaId": MEDIA_ID})),
+            answer=answer_of(
+                "Stored.",
+                success_of("Media uploaded successfully.", {"mediaId": MEDIA_ID}),
+                data=closed({"mediaId": text("For sending it, and reading it back.")}, required=("mediaId",)),
+            ),
         )
     },
     "/api/v2/media/{id}": {
-        "get": _operation(
-            "media.get",
-            "Contract: media",
-            "Read a file",
-            description="`Range` is honoured (206); the answer has an `ETag`.",
-            answer={
-                "description": "The bytes.",
-                "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-            },
-            path_id=_MEDIA_ID_HELP,
-        ),
-        "delete": _operation(
+        "get": _media_get(),
+        "delete": operation_of(
             "media.delete",
             "Contract: media",
             "Delete a file",
-            answer=_answer("Deleted.", _success("Media deleted successfully.")),
+            answer=answer_of("Deleted.", success_of("Media deleted successfully.")),
             path_id=_MEDIA_ID_HELP,
         ),
     },
     "/api/v2/source/": {
-        "get": _operation(
+        "get": operation_of(
             "sources.list.v2",
             "Contract: sources",
             "List sending numbers",
-            answer=_answer("All of them.", {"status": "success", "data": [_SOURCE_OUT]}),
+            answer=answer_of(
+                "All of them.",
+                {"status": "success", "data": [_SOURCE_OUT]},
+                data={"type": "array", "items": _SOURCE_DATA},
+            ),
         ),
-        "post": _operation(
+        "post": operation_of(
             "sources.create.v2",
             "Contract: sources",
             "Connect a sending number",
-            body=_json(
+            body=json_content(
                 object_of(SOURCE_IN, required=(*SOURCE, "access_token")), {**SOURCE_EXAMPLE, "access_token": "EAAB..."}
             ),
-            answer=_answer("Connected.", _success("Source created successfully.", {"id": SOURCE_ID})),
+            answer=answer_of(
+                "Connected.", success_of("Source created successfully.", {"id": SOURCE_ID}), data=_ID_DATA
+            ),
         ),
     },
     "/api/v2/source/{id}": {
-        "get": _operation(
+        "get": operation_of(
             "sources.get.v2",
             "Contract: sources",
             "Show a sending number",
-            answer=_answer("The number, without its secrets.", {"status": "success", "data": _SOURCE_OUT}),
+            answer=answer_of(
+                "The number, without its secrets.", {"status": "success", "data": _SOURCE_OUT}, data=_SOURCE_DATA
+            ),
             path_id=_SOURCE_ID_HELP,
         ),
-        "put": _operation(
+        "put": operation_of(
             "sources.change.v2",
             "Contract: sources",
             "Change a sending number",
             description="Any members of the creation.",
-            body=_json(object_of(SOURCE_IN), {"name": "Workshop"}),
-            answer=_answer("Changed.", _success("Source updated successfully.", {"id": SOURCE_ID})),
+            body=json_content(object_of(SOURCE_IN), {"name": "Workshop"}),
+            answer=answer_of("Changed.", success_of("Source updated successfully.", {"id": SOURCE_ID}), data=_ID_DATA),
             path_id=_SOURCE_ID_HELP,
         ),
-        "delete": _operation(
+        "delete": operation_of(
             "sources.delete.v2",
             "Contract: sources",
             "Take a sending number out of use",
-            answer=_answer("Deleted.", _success("Source deleted successfully.")),
+            answer=answer_of("Deleted.", success_of("Source deleted successfully.")),
             path_id=_SOURCE_ID_HELP,
         ),
     },

@@ -24,6 +24,20 @@ def object_of(properties: JsonObject, *, required: tuple[str, ...] = (), descrip
     return schema
 
 
+def closed(properties: JsonObject, *, required: tuple[str, ...] = (), description: str = "") -> JsonObject:
+    """Return the schema of an object without other members, as all answers of the contract are."""
+    return {**object_of(properties, required=required, description=description), "additionalProperties": False}
+
+
+def success_or_failure(*, data: JsonObject | None = None, has_message: bool) -> JsonObject:
+    """Return the schema of an operation's answer: success with just these members, or the failure envelope."""
+    members: JsonObject = {"status": {"const": "success"}}
+    members |= {"message": text("What was done.")} if has_message else {}
+    members |= {} if data is None else {"data": data}
+    success = closed(members, required=tuple(members))
+    return {"anyOf": [success, {"$ref": "#/components/schemas/Failure"}]}
+
+
 def one_of(schema: JsonObject) -> JsonObject:
     """Return the schema of an array of one, which the contract is fond of."""
     return {"type": "array", "minItems": 1, "maxItems": 1, "items": schema}
@@ -130,20 +144,23 @@ SCHEMAS: Final[JsonObject] = {
         required=("message",),
         description="All entries are accepted, or none.",
     ),
-    "Envelope": object_of(
+    "Failure": closed(
         {
-            "status": text("How it went.", enum=["success", "failure"]),
-            "message": text("On success."),
-            "data": {"description": "On success; its shape is the operation's."},
-            "error": object_of(
+            "status": {"const": "failure"},
+            "error": closed(
                 {
-                    "code": text("Of the contract's table, such as `8006`."),
+                    "code": text("Of the contract's table, such as `8006`; absent only in the consent check's answer."),
                     "message": text("Exact text."),
                     "index": {"type": "integer", "description": "0-based place of the failing entry, of several."},
-                }
+                },
+                required=("message",),
             ),
         },
-        required=("status",),
+        required=("status", "error"),
+        description="Refused: HTTP 200, unless `contract.failure_http_status` is `4xx`.",
     ),
-    "Denial": object_of({"error": text(""), "message": text(""), "status": {"type": "integer"}}),
+    "Denial": closed(
+        {"error": text("In short."), "message": text("In words."), "status": {"type": "integer"}},
+        required=("error", "message", "status"),
+    ),
 }

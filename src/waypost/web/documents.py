@@ -98,7 +98,7 @@ def _render_operation(document: JsonObject, path: str, method: str, operation: J
         rows = list(_members(document, content["schema"]))
         parts.append(f"<h4>Body <code>{_escape(media_type)}</code></h4>")
         parts.append(_table(("Member", "Type", "", "Meaning"), rows))
-        example = content.get("example") or _example_of(document, content["schema"])
+        example = content.get("example")
     parts.append("<h4>Try it</h4><pre>" + _escape(_curl(document, path, method, body, example)) + "</pre>")
     parts.append(_render_responses(document, operation["responses"]))
     return (
@@ -109,14 +109,18 @@ def _render_operation(document: JsonObject, path: str, method: str, operation: J
 
 def _render_responses(document: JsonObject, responses: JsonObject) -> str:
     parts = ["<h4>Answers</h4>"]
+    problems = [status for status, response in responses.items() if "$ref" in response]
     for status, response in responses.items():
+        if status in problems:
+            continue
         parts.append(f"<p><b>{_escape(status)}</b> {_prose(response.get('description', ''))}</p>")
         for content in response.get("content", {}).values():
+            rows = list(_members(document, content.get("schema", {})))
+            parts.append(_table(("Member", "Type", "", "Meaning"), rows) if rows else "")
             if "example" in content:
                 parts.append(f"<pre>{_escape(_pretty(content['example']))}</pre>")
-            elif status != "default":
-                rows = list(_members(document, content.get("schema", {})))
-                parts.append(_table(("Member", "Type", "", "Meaning"), rows) if rows else "")
+    if problems:
+        parts.append(f"<p>Problem documents: <b>{_escape(', '.join(problems))}</b></p>")
     return "".join(parts)
 
 
@@ -181,29 +185,6 @@ def _type_of(document: JsonObject, member: JsonObject) -> str:
     ]
     is_nullable = any(choice.get("type") == "null" for choice in member.get("anyOf", ()))
     return ", ".join([words, *bounds]) + (" or null" if is_nullable else "")
-
-
-def _example_of(document: JsonObject, schema: JsonObject, *, depth: int = 0) -> Any:
-    """Return a value that shows a schema's required members."""
-    schema = _resolved(document, schema)
-    if "enum" in schema or "const" in schema:
-        return schema.get("const", schema.get("enum", [""])[0])
-    match schema.get("type"):
-        case "object" if depth < _DEPTH_MAX:
-            required = schema.get("required") or list(schema.get("properties", {}))[:2]
-            return {
-                name: _example_of(document, schema["properties"][name], depth=depth + 1)
-                for name in required
-                if name in schema.get("properties", {})
-            }
-        case "array":
-            return [_example_of(document, schema["items"], depth=depth + 1)]
-        case "integer" | "number":
-            return 1
-        case "boolean":
-            return True
-        case _:
-            return "2031-03-04T09:15:00Z" if schema.get("format") == "date-time" else "..."
 
 
 def _curl(document: JsonObject, path: str, method: str, body: JsonObject | None, example: Any) -> str:

@@ -1,7 +1,8 @@
 """One OpenAPI document for both APIs: the v2 contract's, written by hand, and the manage API's, from its routes."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from copy import deepcopy
+from typing import Final
 
 from fastapi import FastAPI
 
@@ -9,6 +10,9 @@ from waypost.web.auth import SCOPES
 from waypost.web.contract_openapi import PATHS, scoped_name
 from waypost.web.contract_schemas import SCHEMAS, JsonObject
 from waypost.web.manage.guarding import ACCOUNT_HEADER, PROBLEM_JSON
+from waypost.web.manage.problems import ProblemKind
+from waypost.web.openapi_examples import add_examples
+from waypost.web.openapi_links import add_links
 
 _PROBLEM: Final[JsonObject] = {
     "type": "object",
@@ -25,11 +29,16 @@ _PROBLEM: Final[JsonObject] = {
             "items": {
                 "type": "object",
                 "properties": {"place": {"type": "string"}, "message": {"type": "string"}},
+                "required": ["place", "message"],
+                "additionalProperties": False,
             },
         },
     },
     "required": ["type", "title", "status", "detail", "hint", "id"],
+    "additionalProperties": False,
 }
+_UNDECLARED: Final = frozenset({ProblemKind.METHOD_NOT_ALLOWED, ProblemKind.DEFECT})
+"""No answer of an operation: the first is of the path, the second is never meant."""
 _ACCOUNT_PARAMETER: Final[JsonObject] = {
     "name": ACCOUNT_HEADER,
     "in": "header",
@@ -45,25 +54,28 @@ _ABOUT: Final = (
 
 def build_openapi(app: FastAPI, *, version: str, server_url: str) -> JsonObject:
     """Return the document; ``app`` is the manage API's."""
-    document: JsonObject = dict(app.openapi())
+    document: JsonObject = deepcopy(app.openapi())
     schemas: JsonObject = dict(document.get("components", {}).get("schemas", {}))
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)  # FastAPI's own; ours are problem documents
     paths: JsonObject = {path: dict(methods) for path, methods in document["paths"].items()}
     for path, method, operation in operations_of(paths):
-        paths[path][method] = _manage_operation(operation)
+        paths[path][method] = _manage_operation(method, operation)
     document.update(
         info={"title": "Waypost", "version": version, "description": _ABOUT},
         servers=[{"url": server_url}],
-        paths={**PATHS, **paths},
+        paths={**deepcopy(PATHS), **paths},
         components={
             "schemas": {**SCHEMAS, **schemas, "Problem": _PROBLEM},
+            "responses": {_response_name(kind): _problem_response(kind) for kind in ProblemKind},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "wp_..."}},
         },
         security=[{"key": []}],
     )
     for _, _, operation in operations_of(document["paths"]):
         operation["x-scope"] = SCOPES[scoped_name(operation["operationId"])].value
+    add_examples(document)
+    add_links(document["paths"])
     return document
 
 
@@ -74,12 +86,30 @@ def operations_of(paths: JsonObject) -> Iterator[tuple[str, str, JsonObject]]:
             yield path, method, operation
 
 
-def _manage_operation(operation: JsonObject) -> JsonObject:
-    responses: dict[str, Any] = {status: one for status, one in operation["responses"].items() if status != "422"}
-    responses["default"] = {
-        "description": "Why not: a problem document.",
-        "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+def _manage_operation(method: str, operation: JsonObject) -> JsonObject:
+    answers = {status: one for status, one in operation["responses"].items() if status != "422"}
+    problems = {
+        str(kind.value.status): {"$ref": f"#/components/responses/{_response_name(kind)}"}
+        for kind in ProblemKind
+        if kind not in _UNDECLARED and not (kind is ProblemKind.CONFLICT and method == "get")
     }
     parameters = [*operation.get("parameters", ()), _ACCOUNT_PARAMETER]
     summary = str(operation.get("description", "")).split(". ")[0].partition("\n")[0].rstrip(".")
-    return {**operation, "summary": summary, "responses": responses, "parameters": parameters}
+    return {**operation, "summary": summary, "responses": {**answers, **problems}, "parameters": parameters}
+
+
+def _response_name(kind: ProblemKind) -> str:
+    return "".join(word.title() for word in kind.value.slug.split("-"))
+
+
+def _problem_response(kind: ProblemKind) -> JsonObject:
+    example = {
+        "type": f"urn:waypost:problem:{kind.value.slug}",
+        "title": kind.value.title,
+        "status": kind.value.status,
+        "detail": "What is wrong with this request.",
+        "hint": "What to do about it.",
+        "id": "0195a1c4-7d1e-7b86-9c44-0a5be1d27f63",
+    }
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": f"{kind.value.title}.", "content": {PROBLEM_JSON: {"schema": schema, "example": example}}}

@@ -243,9 +243,22 @@ class Calls:
         self._tag: list[str | Enum] = [tag]
 
     def add(
-        self, method: str, path: str, handler: Callable[..., Awaitable[Any]], operation: str, *, status: int = 200
+        self,
+        method: str,
+        path: str,
+        handler: Callable[..., Awaitable[Any]],
+        operation: str,
+        *,
+        status: int = 200,
+        responses: dict[int | str, dict[str, Any]] | None = None,
     ) -> None:
-        """Add one call; ``status`` is that of success."""
+        """Add one call; ``status`` is that of success, ``responses`` describes answers that are no closed model."""
         self._router.add_api_route(
-            path, handler, methods=[method], operation_id=operation, tags=self._tag, status_code=status
+            path,
+            handler,
+            methods=[method],
+            operation_id=operation,
+            tags=self._tag,
+            status_code=status,
+            responses=responses,
         )
