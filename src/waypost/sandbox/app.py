@@ -12,12 +12,14 @@ from waypost.sandbox.delivery import Delivery
 from waypost.sandbox.faults import Faults
 from waypost.sandbox.graph.errors import no_such_object
 from waypost.sandbox.graph.faulty import FaultPlayer
+from waypost.sandbox.graph.groups import GroupEndpoints
 from waypost.sandbox.graph.links import LinkFetcher
 from waypost.sandbox.graph.media import DOWNLOAD_PATH, MediaEndpoints
 from waypost.sandbox.graph.messages import MessagesEndpoint
 from waypost.sandbox.graph.objects import ObjectEndpoints
 from waypost.sandbox.graph.router import GraphRouter
 from waypost.sandbox.graph.templates import Template, Templates
+from waypost.sandbox.groups import Groups
 from waypost.sandbox.inspector import Inspector
 from waypost.sandbox.journal import Journal
 from waypost.sandbox.ledger import Ledger
@@ -61,6 +63,9 @@ class Sandbox:
             faults=self.faults,
             work=self.work,
         )
+        self.groups = Groups(network=self.network, journal=self.journal, tell=self.delivery.tell_field)
+        self.network.members_of = self.groups.members_of
+        groups = GroupEndpoints(groups=self.groups, network=self.network, templates=self.templates, work=self.work)
         self.links = LinkFetcher(settings=settings, media=self.media, journal=self.journal, work=self.work)
         player = FaultPlayer(self.faults, self.closing)
         self.messages = MessagesEndpoint(
@@ -72,6 +77,7 @@ class Sandbox:
             faults=self.faults,
             player=player,
             links=self.links,
+            groups=groups,
             pairs=TokenBuckets(interval_seconds=settings.pair_interval_seconds, burst=settings.pair_burst),
         )
         self.media_endpoints = MediaEndpoints(network=self.network, media=self.media)
@@ -81,6 +87,7 @@ class Sandbox:
             templates=self.templates,
             media=self.media_endpoints,
             objects=objects,
+            groups=groups,
             player=player,
         )
         self._player = player
@@ -191,11 +198,12 @@ class Sandbox:
         for _ in self.ledger.load():
             pass
         for record in self.journal.replay():
-            for owner in (self.delivery, self.media, self.templates, self.links):
+            for owner in (self.delivery, self.media, self.templates, self.links, self.groups):
                 owner.replay(record)
             self.network.replay(record)
         for entry in self.ledger.by_wamid.values():
-            self.network.phone(entry.to).thread.append(entry)
+            for number in self.delivery.receipts.members_of(entry.wamid) if entry.is_group else (entry.to,):
+                self.network.phone(number).thread.append(entry)
         for phone in self.network.phones.values():
             phone.thread.sort(key=_moment)
 

@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from waypost.sandbox.control_admin import AdminControl
 from waypost.sandbox.control_errors import ControlError, refuse, refuse_unknown
+from waypost.sandbox.control_groups import GroupControl
 from waypost.sandbox.control_phones import PhoneControl
 from waypost.sandbox.home import HomePage
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 def build_control(sandbox: "Sandbox") -> Starlette:
     """Return the control application; its paths begin with /sandbox."""
     phones, admin, home = PhoneControl(sandbox), AdminControl(sandbox), HomePage(sandbox)
+    groups, group = GroupControl(sandbox), "/sandbox/groups/{group}"
     phone = "/sandbox/phones/{number}"
     routes = [
         Route("/sandbox", home.page),
@@ -33,6 +35,12 @@ def build_control(sandbox: "Sandbox") -> Starlette:
         Route(f"{phone}/read", phones.read, methods=["POST"]),
         Route(f"{phone}/windows", phones.close_windows, methods=["DELETE"]),
         Route("/sandbox/media/{media_id}", _Raw(phones.media)),
+        Route("/sandbox/groups", groups.list_groups),
+        Route(group, groups.show),
+        Route(group, groups.change, methods=["PUT"]),
+        Route(f"{group}/join", groups.join, methods=["POST"]),
+        Route(f"{group}/leave", groups.leave, methods=["POST"]),
+        Route(f"{group}/window", groups.close_window, methods=["DELETE"]),
         Route("/sandbox/numbers", admin.list_numbers),
         Route("/sandbox/numbers/{phone_number_id}", admin.show_number),
         Route("/sandbox/numbers/{phone_number_id}", admin.put_number, methods=["PUT"]),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _LEDGER_PAGE_MAX = 10_000
 _TEXT_FIELDS = ("waba_id", "access_token", "app_secret", "callback_url", "verify_token", "verified_name", "status")
+_GROUP_WORDS = ("on", "off", "creation_off")
 _RESETTING = ("reset_before", "reset_after", "hang", "lost_answer")
 
 
@@ -60,9 +61,9 @@ class AdminControl:
         phone_number_id = request.path_params["phone_number_id"]
         if not (phone_number_id.isascii() and phone_number_id.isdecimal()):
             raise bad_request("A phone_number_id is digits.", "PUT /sandbox/numbers/110000000000001, for example.")
-        unknown = sorted(set(body) - {*_TEXT_FIELDS, "display_phone_number", "rate", "phone_number_id"})
+        unknown = sorted(set(body) - {*_TEXT_FIELDS, "display_phone_number", "rate", "groups", "phone_number_id"})
         if unknown:
-            fields = ", ".join(("display_phone_number", "rate", *_TEXT_FIELDS))
+            fields = ", ".join(("display_phone_number", "rate", "groups", *_TEXT_FIELDS))
             raise bad_request(f"A number has no {', '.join(unknown)}.", f"It has: {fields}.")
         changes = _number_changes(body)
         network = self._sandbox.network
@@ -209,6 +210,10 @@ def _number_changes(body: dict[str, Any]) -> dict[str, Any]:
         if not 5 <= len(digits) <= 20:
             raise bad_request("display_phone_number is not a phone number.", "Use 5 to 20 digits.")
         changes["display_phone_number"] = digits
+    if "groups" in body:
+        if body["groups"] not in _GROUP_WORDS:
+            raise bad_request("groups is no such word.", f"Use one of: {', '.join(_GROUP_WORDS)}.")
+        changes["groups"] = body["groups"]
     if "rate" in body:
         rate = body["rate"]
         if rate is not None and (isinstance(rate, bool) or not isinstance(rate, int | float) or rate < 0):

@@ -1,6 +1,7 @@
 """The control API of phones: what a person would do with theirs."""
 
 import asyncio
+import dataclasses
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ class PhoneControl:
     def __init__(self, sandbox: "Sandbox") -> None:
         self._sandbox = sandbox
         self._network = sandbox.network
-        self._builder = InboundBuilder(network=sandbox.network, media=sandbox.media)
+        self._builder = InboundBuilder(network=sandbox.network, media=sandbox.media, groups=sandbox.groups)
 
     async def list_phones(self, request: Request) -> Response:
         after, limit = page_of(request, limit_max=_MESSAGES_PAGE_MAX, limit_default=1000)
@@ -70,7 +71,7 @@ class PhoneControl:
         base_url = self._sandbox.base_url_of(request.scope)
         inbound = await self._builder.build(phone, spec, file, base_url)
         self._sandbox.delivery.tell_inbound(inbound)
-        return answer(self._message_view(inbound, base_url), 201)
+        return answer(self._message_view(phone, inbound, base_url), 201)
 
     async def read_messages(self, request: Request) -> Response:
         """List the thread, oldest first: `after` is how many to leave out, `direction` is received or sent."""
@@ -81,14 +82,13 @@ class PhoneControl:
         if direction not in (None, "received", "sent"):
             raise bad_request("direction is neither received nor sent.", "Leave it out for both.")
         if direction is not None:
-            wanted = Accepted if direction == "received" else Inbound
-            thread = [message for message in thread if isinstance(message, wanted)]
+            thread = [message for message in thread if _direction(phone, message) == direction]
         if wamid is not None:
             thread = [message for message in thread if message.wamid == wamid]
         base_url = self._sandbox.base_url_of(request.scope)
         page = thread[after : after + limit]
         more = after + limit if after + limit < len(thread) else None
-        views = [self._message_view(message, base_url) for message in page]
+        views = [self._message_view(phone, message, base_url) for message in page]
         return answer({"messages": views, "total": len(thread), "next_after": more})
 
     async def read(self, request: Request) -> Response:
@@ -138,18 +138,21 @@ class PhoneControl:
             "last_wrote_us": self._network.windows_of(phone.number),
         }
 
-    def _message_view(self, message: Accepted | Inbound, base_url: str) -> dict[str, Any]:
+    def _message_view(self, phone: Phone, message: Accepted | Inbound, base_url: str) -> dict[str, Any]:
         number = self._network.numbers.get(message.phone_number_id)
         view: dict[str, Any] = {
             "wamid": message.wamid,
-            "direction": "received" if isinstance(message, Accepted) else "sent",
+            "direction": _direction(phone, message),
             "phone_number_id": message.phone_number_id,
             "business_number": None if number is None else number.display_phone_number,
         }
         if isinstance(message, Accepted):
             content = orjson.loads(message.body)
             view |= {"time": _time(message.arrival_us), "time_us": message.arrival_us, "type": message.type}
-            view |= {"status": _status(message), "ticks": _ticks(message), "failed_code": message.failed_code or None}
+            shown = self._ticks_of(phone, message)
+            view |= {"status": _status(shown), "ticks": _ticks(shown), "failed_code": message.failed_code or None}
+            if message.is_group:
+                view["group_id"] = message.to
         else:
             content = message.message
             ticks = {
@@ -159,12 +162,21 @@ class PhoneControl:
             view |= {"time": _time(message.at_us), "time_us": message.at_us, "type": content["type"]}
             view |= {"status": "read" if message.read_us else "delivered" if message.acknowledged else "sent"}
             view |= {"ticks": {"sent": _time(message.at_us), **ticks}, "typing": _time(message.typing_us)}
+            if message.group_id is not None:
+                view |= {"group_id": message.group_id, "from": message.phone}
         view["message"] = content
         medium = self._medium_of(message, content)
         if medium is not None:
             view |= {"media_url": f"{base_url}/sandbox/media/{medium.media_id}", "media_id": medium.media_id}
             view |= {"sha256": medium.sha256, "size": medium.size_bytes, "mime_type": medium.mime_type}
         return view
+
+    def _ticks_of(self, phone: Phone, entry: Accepted) -> Accepted:
+        """Return the message with the times that count on this phone: in a group each has its own."""
+        if not entry.is_group:
+            return entry
+        receipt = self._sandbox.delivery.receipts.receipt(entry.wamid, phone.number)
+        return dataclasses.replace(entry, delivered_us=receipt.delivered_us, read_us=receipt.read_us)
 
     def _medium_of(self, message: Accepted | Inbound, content: dict[str, Any]) -> Medium | None:
         node = content.get(content.get("type", "text"))
@@ -225,6 +237,10 @@ async def _spec_of(request: Request) -> tuple[dict[str, Any], InboundFile | None
 
 def _time(at_us: int) -> str | None:
     return datetime.fromtimestamp(at_us / 1e6, UTC).isoformat(timespec="milliseconds") if at_us else None
+
+
+def _direction(phone: Phone, message: Accepted | Inbound) -> str:
+    return "sent" if isinstance(message, Inbound) and message.phone == phone.number else "received"
 
 
 def _status(entry: Accepted) -> str:

@@ -7,6 +7,7 @@ from waypost.sandbox.callbacks import CallbackSender, Update
 from waypost.sandbox.clock import now_us
 from waypost.sandbox.faults import Faults
 from waypost.sandbox.graph.errors import failed_status_errors
+from waypost.sandbox.group_receipts import GroupReceipts, GroupTold, group_status_item
 from waypost.sandbox.journal import Journal
 from waypost.sandbox.ledger import Accepted, Ledger, Plan
 from waypost.sandbox.network import Inbound, Network, Number, Phone
@@ -27,7 +28,7 @@ class Delivery:
 
     The next status of a message is handed to the webhook sender only when the one before it has been acknowledged,
     so a receiver that answers 200 sees each message's statuses in the order of its plan. Steps that need the phone
-    wait until it is online.
+    wait until it is online. Of messages to groups only `sent` is a step here; the rest is `GroupReceipts`.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Delivery:
         self._faults = faults
         self._work = work
         self._waiters: dict[str, asyncio.Future[None]] = {}
+        self.receipts = GroupReceipts(network=network, ledger=ledger, journal=journal, send=self._send)
         self.callbacks = CallbackSender(settings=settings, work=work, on_acknowledged=self._acknowledged)
 
     def resume(self) -> None:
@@ -56,6 +58,7 @@ class Delivery:
         for entry in self._ledger.by_wamid.values():
             if entry.plan and entry.position < len(entry.plan):
                 self.advance(entry)
+        self.receipts.resume()
         for inbound in self._network.inbound.values():
             if not inbound.acknowledged:
                 self.tell_inbound(inbound)
@@ -79,6 +82,8 @@ class Delivery:
                 self._tell_status(entry, status, at_us)
                 return
             entry.position += 1
+        if entry.is_group and entry.position >= len(entry.plan):
+            self.receipts.settle(entry)
         waiter = self._waiters.pop(entry.wamid, None)
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
@@ -99,6 +104,7 @@ class Delivery:
                 self.decide(entry, entry.plan[:-1], entry.failed_code)
             else:
                 self._step(entry)
+        self.receipts.phone_changed(phone)
         if phone.reads == "auto":
             self.read(phone, None)
 
@@ -106,7 +112,7 @@ class Delivery:
         """Let the person open the chat: read the given messages, or all, that were delivered; return their ids."""
         read: list[str] = []
         for entry in phone.thread:
-            if not isinstance(entry, Accepted) or (wamids is not None and entry.wamid not in wamids):
+            if not isinstance(entry, Accepted) or entry.is_group or (wamids is not None and entry.wamid not in wamids):
                 continue
             if entry.delivered_us and not entry.read_us and "read" not in entry.plan and "-read" not in entry.plan:
                 read.append(entry.wamid)
@@ -114,7 +120,7 @@ class Delivery:
             self._journal.write({"kind": "read", "wamids": read})
         for wamid in read:
             self._extend(self._ledger.by_wamid[wamid], "read")
-        return read
+        return read + self.receipts.read(phone, wamids)
 
     def _extend(self, entry: Accepted, status: str) -> None:
         was_through = entry.position >= len(entry.plan)
@@ -145,6 +151,7 @@ class Delivery:
 
     def replay(self, record: dict[str, Any]) -> None:
         """Take back one journal line of ours; others are left alone."""
+        self.receipts.replay(record)
         match record["kind"]:
             case "told":
                 for wamid, status, at_us in record["statuses"]:
@@ -178,8 +185,14 @@ class Delivery:
         return phone.online and not phone.has_blocked(number)
 
     def _tell_status(self, entry: Accepted, status: str, at_us: int) -> None:
-        phone = self._network.phone(entry.to)
         number = self._network.numbers[entry.phone_number_id]
+        if entry.is_group:
+            item = group_status_item(entry, status, at_us)
+            if status == "failed":
+                item["errors"] = failed_status_errors(entry.failed_code)
+            self._send(Update(number=number, field="messages", part="statuses", item=item, contact=None, subject=entry))
+            return
+        phone = self._network.phone(entry.to)
         contact = None if status == "failed" else phone.contact()
         item = self._status_item(entry, status, at_us, phone)
         self._send(Update(number=number, field="messages", part="statuses", item=item, contact=contact, subject=entry))
@@ -204,7 +217,7 @@ class Delivery:
         account = self._network.accounts[number.waba_id]
         app_url = number.callback_url
         url = number.override_callback_url or account.override_callback_url or app_url
-        if update.part == "value":
+        if update.field != "messages":
             url = app_url
         if not url or not account.is_subscribed or self._is_lost(update):
             self._acknowledged([update])
@@ -215,9 +228,18 @@ class Delivery:
         if "webhook" not in self._faults.families:
             return False
         number, subject = update.number, update.subject
-        other = subject.to if isinstance(subject, Accepted) else subject.phone if isinstance(subject, Inbound) else ""
+        part = update.part
+        match subject:
+            case Accepted():
+                other = subject.to
+            case Inbound():
+                other = subject.phone
+            case GroupTold():
+                other, part = subject.entry.to, "statuses"
+            case _:
+                other = ""
         keys = (number.phone_number_id, number.display_phone_number, other)
-        return self._faults.match("webhook", keys, of=update.part) is not None
+        return self._faults.match("webhook", keys, of=part) is not None
 
     def _acknowledged(self, updates: list[Update]) -> None:
         told: list[tuple[str, str, int]] = []
@@ -232,6 +254,8 @@ class Delivery:
                 entries.append(subject)
             elif isinstance(subject, Inbound):
                 inbound.append(subject.wamid)
+            elif isinstance(subject, GroupTold):
+                self.receipts.acknowledged(subject)
         if told:
             self._journal.write_soon({"kind": "told", "statuses": told})
         if inbound:

@@ -11,6 +11,7 @@ from waypost.sandbox.clock import now_us
 from waypost.sandbox.control_errors import ControlError, bad_request
 from waypost.sandbox.graph.media import DOWNLOAD_PATH
 from waypost.sandbox.graph.media_kinds import INBOUND_BYTES_MAX, is_animated_webp, sniff
+from waypost.sandbox.groups import Group, Groups
 from waypost.sandbox.media_store import MediaStore, Medium
 from waypost.sandbox.network import Inbound, Network, Number, Phone
 
@@ -27,15 +28,17 @@ _NEEDED = {
 
 
 class InboundBuilder:
-    """Build, store and count one inbound message; it opens the window of its phone and number."""
+    """Build, store and count one inbound message; it opens the window of its number and its phone, or group."""
 
-    def __init__(self, *, network: Network, media: MediaStore) -> None:
+    def __init__(self, *, network: Network, media: MediaStore, groups: Groups) -> None:
         self._network = network
+        self._groups = groups
         self._media = media
 
     async def build(self, phone: Phone, spec: dict[str, Any], file: "InboundFile | None", base_url: str) -> Inbound:
         """Return the stored message; raise ControlError with what is wrong with `spec`."""
-        number = self._number(spec)
+        group = self._group(phone, spec)
+        number = self._number(spec) if group is None else self._network.numbers[group.phone_number_id]
         kind = spec.get("type", "text")
         if kind not in TYPES:
             raise bad_request(f"type {kind!r} is not a message type.", f"Use one of: {', '.join(TYPES)}.")
@@ -45,8 +48,8 @@ class InboundBuilder:
         if not phone.username_only:
             message["from"] = phone.wa_id
         message["from_user_id"] = phone.user_id
-        if "group_id" in spec:
-            message["group_id"] = str(spec["group_id"])
+        if group is not None:
+            message["group_id"] = group.group_id
         message["id"] = ids.inbound_wamid(phone.wa_id)
         message["timestamp"] = str(at_us // 1_000_000)
         context = self._context(spec, number)
@@ -68,6 +71,22 @@ class InboundBuilder:
         self._network.add_inbound(inbound)
         self._network.buckets[number.phone_number_id].take(time.monotonic())
         return inbound
+
+    def _group(self, phone: Phone, spec: dict[str, Any]) -> Group | None:
+        """Return the group that the message is written into; raise if the phone is not in it."""
+        if "group_id" not in spec:
+            return None
+        group = self._groups.find(str(spec["group_id"]))
+        if group is None:
+            raise ControlError(404, "no_such_group", "There is no such group.", "GET /sandbox/groups lists all.")
+        if phone.number not in group.participants:
+            raise ControlError(
+                409,
+                "not_a_participant",
+                f"{phone.number} is not in this group.",
+                f'Let it join: POST /sandbox/groups/{group.group_id}/join {{"phone": "{phone.number}"}}.',
+            )
+        return group
 
     def _number(self, spec: dict[str, Any]) -> Number:
         to = spec.get("to")

@@ -45,6 +45,11 @@ class Accepted:
     failed_us: int = 0
     delay_seconds: float = 0.0
 
+    @property
+    def is_group(self) -> bool:
+        """Whether `to` is a group; a phone's number is digits, which no group id is."""
+        return not self.to.isdecimal()
+
     def view(self) -> dict[str, Any]:
         """Return the ledger entry as the control API shows it."""
         return {

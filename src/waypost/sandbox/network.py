@@ -1,6 +1,7 @@
 """The world the sandbox plays: business accounts and numbers, tokens, phones, and who wrote to whom when."""
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,7 @@ class Number:
 
     `callback_url` is the app's callback; `override_callback_url` the number's own, set through the Graph API.
     `display_phone_number` is digits. `rate` is messages a second, 0 = unlimited, None = the sandbox's default.
+    `groups`: `on`, `off` (not eligible) or `creation_off` (asked for in vain).
     """
 
     phone_number_id: str
@@ -39,6 +41,7 @@ class Number:
     rate: float | None = None
     verified_name: str = "Sandbox number"
     status: str = "CONNECTED"
+    groups: str = "on"
     override_callback_url: str = ""
     profile: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
@@ -57,6 +60,12 @@ class Inbound:
     acknowledged: bool = False
     read_us: int = 0
     typing_us: int = 0
+
+    @property
+    def group_id(self) -> str | None:
+        """The group it was written into; None: to the number itself."""
+        group_id: str | None = self.message.get("group_id")
+        return group_id
 
 
 @dataclass(slots=True, kw_only=True)
@@ -121,6 +130,7 @@ class Network:
         self._tokens: dict[str, set[str]] = {}
         self._expired: set[str] = set()
         self._last_inbound_us: dict[tuple[str, str], int] = {}
+        self.members_of: Callable[[str], list[str]] = lambda _group_id: []
 
     def register_number(
         self,
@@ -202,7 +212,7 @@ class Network:
         self._journal.write({"kind": "phone", **phone.record()})
 
     def add_inbound(self, inbound: Inbound) -> None:
-        """Keep a message a phone wrote; it opens the window of the phone and the number."""
+        """Keep a message a phone wrote; it opens the window of the number and the phone, or the group it is in."""
         self._put_inbound(inbound)
         record = {f.name: getattr(inbound, f.name) for f in dataclasses.fields(inbound)}
         self._journal.write({"kind": "inbound", **record})
@@ -222,8 +232,14 @@ class Network:
         self._journal.write_soon({"kind": "business_read", "wamid": inbound.wamid, "at_us": at_us})
 
     def _put_read(self, inbound: Inbound, at_us: int) -> None:
+        if inbound.group_id is not None:
+            # In groups messages are marked read one by one.
+            inbound.read_us = inbound.read_us or at_us
+            return
         for other in reversed(self.phone(inbound.phone).thread):
-            if isinstance(other, Inbound) and other.phone_number_id == inbound.phone_number_id:
+            if not isinstance(other, Inbound) or other.group_id is not None:
+                continue
+            if other.phone_number_id == inbound.phone_number_id:
                 if other.at_us > inbound.at_us:
                     continue
                 if other.read_us:
@@ -235,11 +251,11 @@ class Network:
         return last_us is not None and now_us - last_us < self._window_us
 
     def windows_of(self, phone: str) -> dict[str, int]:
-        """Return when the phone last wrote, by phone number id, in microseconds."""
+        """Return when the phone, or anybody in the group, last wrote, by phone number id, in microseconds."""
         return {number: at for (number, writer), at in self._last_inbound_us.items() if writer == phone}
 
     def close_windows(self, phone: str) -> None:
-        """Forget that the phone ever wrote, so that only templates reach it."""
+        """Forget that the phone, or anybody in the group, ever wrote, so that only templates get there."""
         for key in [key for key in self._last_inbound_us if key[1] == phone]:
             del self._last_inbound_us[key]
         self._journal.write({"kind": "windows_closed", "phone": phone})
@@ -297,7 +313,11 @@ class Network:
     def _put_inbound(self, inbound: Inbound) -> None:
         self.inbound[inbound.wamid] = inbound
         self.phone(inbound.phone).thread.append(inbound)
-        self._last_inbound_us[(inbound.phone_number_id, inbound.phone)] = inbound.at_us
+        if inbound.group_id is not None:
+            for number in self.members_of(inbound.group_id):
+                if number != inbound.phone:
+                    self.phone(number).thread.append(inbound)
+        self._last_inbound_us[(inbound.phone_number_id, inbound.group_id or inbound.phone)] = inbound.at_us
 
 
 def digits_of(text: str) -> str:

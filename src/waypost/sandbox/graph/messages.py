@@ -21,9 +21,11 @@ from waypost.sandbox.faults import FaultRule, Faults, shaped_plan
 from waypost.sandbox.graph.call import authorise, number_of
 from waypost.sandbox.graph.errors import GraphError, invalid, malformed
 from waypost.sandbox.graph.faulty import FaultPlayer
+from waypost.sandbox.graph.groups import GroupEndpoints
 from waypost.sandbox.graph.links import LinkFetcher
 from waypost.sandbox.graph.templates import Templates
 from waypost.sandbox.graph.validation import MEDIA_TYPES, check_message
+from waypost.sandbox.groups import Group
 from waypost.sandbox.ledger import Accepted, Ledger, Plan
 from waypost.sandbox.limits import TokenBuckets
 from waypost.sandbox.media_store import MediaStore
@@ -55,6 +57,7 @@ class MessagesEndpoint:
         faults: Faults,
         player: FaultPlayer,
         links: LinkFetcher,
+        groups: GroupEndpoints,
         pairs: TokenBuckets,
     ) -> None:
         self._network = network
@@ -65,6 +68,7 @@ class MessagesEndpoint:
         self._faults = faults
         self._player = player
         self._links = links
+        self._groups = groups
         self._pairs = pairs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, phone_number_id: str) -> None:
@@ -132,7 +136,8 @@ class MessagesEndpoint:
         kind = check_message(body)
         if number.status != "CONNECTED":
             raise GraphError(133010, "The phone number is not registered on the WhatsApp Business Platform.")
-        phone = self._recipient(number, body)
+        recipient = self._recipient(number, kind, body)
+        name = recipient.group_id if isinstance(recipient, Group) else recipient.number
         if kind in MEDIA_TYPES:
             self._check_media(number, kind, body[kind])
         elif kind == "template":
@@ -140,19 +145,19 @@ class MessagesEndpoint:
         now = time.monotonic()
         if not self._network.buckets[number.phone_number_id].take(now):
             raise GraphError(130429, "Cloud API message throughput has been reached.")
-        if not self._pairs.take(f"{number.phone_number_id} {phone.number}", now):
+        if not self._pairs.take(f"{number.phone_number_id} {name}", now):
             raise GraphError(
                 131056,
                 "Too many messages sent from the sender phone number to the same recipient phone number in a short "
                 "period of time.",
             )
         category = "service" if kind != "template" else self._templates.category_of(number.waba_id, body["template"])
-        plan, failed_code = self._outcome(number, phone, category, body, arrival.at_us)
+        plan, failed_code = self._outcome(number, recipient, category, body, arrival.at_us)
         entry = Accepted(
             sequence=self._ledger.next_sequence(),
-            wamid=ids.outbound_wamid(phone.wa_id),
+            wamid=ids.outbound_wamid(name if isinstance(recipient, Group) else recipient.wa_id),
             phone_number_id=number.phone_number_id,
-            to=phone.number,
+            to=name,
             type=kind,
             token=body.get("biz_opaque_callback_data"),
             body=raw,
@@ -165,14 +170,17 @@ class MessagesEndpoint:
             by_user_id=body.get("to") is None,
         )
         if self._faults.families:
-            self._bend(entry, (number.phone_number_id, number.display_phone_number, phone.number))
+            self._bend(entry, (number.phone_number_id, number.display_phone_number, name))
         self._ledger.accept(entry)
-        phone.thread.append(entry)
-        return entry, _answer_to(body, entry, phone)
+        if isinstance(recipient, Group):
+            self._delivery.receipts.open(entry, list(recipient.participants))
+        else:
+            recipient.thread.append(entry)
+        return entry, _answer_to(body, entry, recipient)
 
-    def _recipient(self, number: Number, body: dict[str, Any]) -> Phone:
+    def _recipient(self, number: Number, kind: str, body: dict[str, Any]) -> Phone | Group:
         if body.get("recipient_type") == "group":
-            raise GraphError(131041, "The group does not exist.")
+            return self._groups.recipient(number, kind, body)
         to = body.get("to")
         if to is None:
             phone = self._network.phone_by_user_id(body["recipient"])
@@ -196,9 +204,12 @@ class MessagesEndpoint:
         self._links.check_kind(kind, medium)
 
     def _outcome(
-        self, number: Number, phone: Phone, category: str, body: dict[str, Any], at_us: int
+        self, number: Number, recipient: Phone | Group, category: str, body: dict[str, Any], at_us: int
     ) -> tuple[Plan, int]:
         kind = body.get("type", "text")
+        if isinstance(recipient, Group):
+            return self._group_outcome(number, recipient, body, at_us)
+        phone = recipient
         if not phone.on_whatsapp:
             return PLAN_FAILED, 131026
         if phone.opted_out == "all":
@@ -216,6 +227,16 @@ class MessagesEndpoint:
             return (), 0
         return (PLAN_READ if phone.reads == "auto" else PLAN_DELIVERED), 0
 
+    def _group_outcome(self, number: Number, group: Group, body: dict[str, Any], at_us: int) -> tuple[Plan, int]:
+        """Return the plan up to `sent`; what the members do with it follows from there."""
+        kind = body.get("type", "text")
+        is_open = self._network.is_window_open(
+            phone_number_id=number.phone_number_id, phone=group.group_id, now_us=at_us
+        )
+        if not is_open and kind not in ("template", "pin"):
+            return PLAN_FAILED, 131047
+        return ((), 0) if kind in MEDIA_TYPES and "link" in body[kind] else (PLAN_SENT, 0)
+
     def fetch_link(self, entry: Accepted) -> None:
         """Fetch the link of an undecided message, and let that decide what becomes of it."""
         link = orjson.loads(entry.body)[entry.type]["link"]
@@ -223,11 +244,13 @@ class MessagesEndpoint:
 
     def _fetched(self, wamid: str, is_good: bool) -> None:  # noqa: FBT001 - what the fetch found out
         entry = self._ledger.by_wamid[wamid]
-        phone = self._network.phone(entry.to)
         if not is_good:
             self._delivery.decide(entry, PLAN_FAILED, 131053)
             return
-        plan = PLAN_READ if phone.reads == "auto" else PLAN_DELIVERED
+        if entry.is_group:
+            plan = PLAN_SENT
+        else:
+            plan = PLAN_READ if self._network.phone(entry.to).reads == "auto" else PLAN_DELIVERED
         order = self._faults.match("order", (entry.phone_number_id, entry.to))
         self._delivery.decide(entry, plan if order is None else shaped_plan(plan, order), 0)
 
@@ -278,17 +301,20 @@ def _parsed(raw: bytes) -> dict[str, Any]:
 def _named_recipient(body: dict[str, Any]) -> str:
     to = body.get("to")
     if isinstance(to, str):
-        return digits_of(to)
+        return to if body.get("recipient_type") == "group" else digits_of(to)
     recipient = body.get("recipient")
     return recipient if isinstance(recipient, str) else ""
 
 
-def _answer_to(body: dict[str, Any], entry: Accepted, phone: Phone) -> bytes:
-    if entry.by_user_id:
-        contact = {"input": body["recipient"], "user_id": phone.user_id}
-    else:
-        contact = {"input": body["to"], "wa_id": phone.wa_id}
+def _answer_to(body: dict[str, Any], entry: Accepted, recipient: Phone | Group) -> bytes:
     message = {"id": entry.wamid}
+    if isinstance(recipient, Group):
+        contact = {"input": recipient.group_id, "wa_id": recipient.group_id}
+        message["group_id"] = recipient.group_id
+    elif entry.by_user_id:
+        contact = {"input": body["recipient"], "user_id": recipient.user_id}
+    else:
+        contact = {"input": body["to"], "wa_id": recipient.wa_id}
     if entry.type == "template":
         message["message_status"] = "accepted"
     return orjson.dumps({"messaging_product": "whatsapp", "contacts": [contact], "messages": [message]})

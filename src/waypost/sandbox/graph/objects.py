@@ -44,7 +44,7 @@ class ObjectEndpoints:
             "is_official_business_account": False,
             "last_onboarded_time": "2026-01-01T00:00:00+0000",
         }
-        return _selected(every, query, _NUMBER_FIELDS)
+        return selected_fields(every, query, _NUMBER_FIELDS)
 
     async def change_number(self, number: Number, body: dict[str, Any]) -> Answer:
         """Take `webhook_configuration` (with the verification handshake) or `pin`."""
@@ -111,7 +111,7 @@ class ObjectEndpoints:
             "country": "US",
             "health_status": {"can_send_message": "AVAILABLE", "entities": []},
         }
-        return _selected(every, query, ("id", "name", "timezone_id", "message_template_namespace"))
+        return selected_fields(every, query, ("id", "name", "timezone_id", "message_template_namespace"))
 
     def account_numbers(self, account: BusinessAccount, query: dict[str, str]) -> Answer:
         mine = [number for number in self._network.numbers.values() if number.waba_id == account.waba_id]
@@ -141,7 +141,7 @@ class ObjectEndpoints:
         for name in ("name", "language", "status", "category"):
             if name in query:
                 found = [template for template in found if getattr(template, name).lower() == query[name].lower()]
-        return _page([_selected(template.view(), query, tuple(template.view())) for template in found], query)
+        return _page([selected_fields(template.view(), query, tuple(template.view())) for template in found], query)
 
     def create_template(self, account: BusinessAccount, body: dict[str, Any]) -> Answer:
         template = self._templates.create(account.waba_id, body)
@@ -155,7 +155,7 @@ class ObjectEndpoints:
         return {"success": True}
 
     def template_fields(self, template: Template, query: dict[str, str]) -> Answer:
-        return _selected(template.view(), query, tuple(template.view()))
+        return selected_fields(template.view(), query, tuple(template.view()))
 
     def edit_template(self, template: Template, body: dict[str, Any]) -> Answer:
         self._templates.edit(template, body)
@@ -210,7 +210,8 @@ def _not_verified(why: str) -> GraphError:
     return GraphError(2200, message=f"(#2200) Callback verification failed with the following errors: {why}")
 
 
-def _selected(every: dict[str, Any], query: dict[str, str], default: tuple[str, ...]) -> Answer:
+def selected_fields(every: dict[str, Any], query: dict[str, str], default: tuple[str, ...]) -> Answer:
+    """Return the members that `fields` asks for, or the default ones; raise 100 for one that there is not."""
     asked = query.get("fields")
     if not asked:
         return {name: every[name] for name in default}

@@ -9,9 +9,11 @@ from starlette.requests import ClientDisconnect, Request
 from waypost.sandbox.graph.call import Grant, authorise, number_of
 from waypost.sandbox.graph.errors import GraphError, malformed, no_such_object
 from waypost.sandbox.graph.faulty import FaultPlayer
+from waypost.sandbox.graph.groups import GroupEndpoints
 from waypost.sandbox.graph.media import MediaEndpoints
 from waypost.sandbox.graph.objects import Answer, ObjectEndpoints
 from waypost.sandbox.graph.templates import Template, Templates
+from waypost.sandbox.groups import Group
 from waypost.sandbox.network import BusinessAccount, Network, Number
 from waypost.sandbox.wire import Receive, Scope, Send, send_json
 
@@ -26,12 +28,14 @@ class GraphRouter:
         templates: Templates,
         media: MediaEndpoints,
         objects: ObjectEndpoints,
+        groups: GroupEndpoints,
         player: FaultPlayer,
     ) -> None:
         self._network = network
         self._templates = templates
         self._media = media
         self._objects = objects
+        self._groups = groups
         self._player = player
 
     async def __call__(
@@ -67,6 +71,9 @@ class GraphRouter:
         template = self._templates.find(object_id)
         if template is not None and template.waba_id in grant.waba_ids and not edge:
             return await self._template(request, template, method, query)
+        group = self._groups.visible(object_id, grant.waba_ids)
+        if group is not None:
+            return await self._group(request, group, method, edge, query)
         medium = None if edge else self._media.visible(grant, object_id, query, method)
         if medium is not None and method == "GET":
             return self._media.describe(medium, base_url)
@@ -95,6 +102,10 @@ class GraphRouter:
                 return objects.settings(number, None)
             case "POST", "settings":
                 return objects.settings(number, await _body(request))
+            case "GET", "groups":
+                return self._groups.list(number, query)
+            case "POST", "groups":
+                return self._groups.create(number, await _body(request))
             case "GET" | "POST" | "DELETE", "block_users":
                 return objects.blocked_users(number, await _body(request), method)
             case _:
@@ -123,6 +134,26 @@ class GraphRouter:
                 return objects.delete_templates(account, query)
             case _:
                 raise no_such_object(f"{account.waba_id}/{edge}", method)
+
+    async def _group(self, request: Request, group: Group, method: str, edge: str, query: dict[str, str]) -> Answer:
+        groups = self._groups
+        match method, edge:
+            case "GET", "":
+                return groups.fields(group, query)
+            case "POST", "":
+                return groups.change(group, await _body(request))
+            case "DELETE", "":
+                return groups.delete(group)
+            case "GET" | "POST", "invite_link":
+                return groups.invite_link(group, is_reset=method == "POST")
+            case "GET", "join_requests":
+                return groups.join_requests(group)
+            case "POST" | "DELETE", "join_requests":
+                return groups.decide_requests(group, await _body(request), is_approved=method == "POST")
+            case "DELETE", "participants":
+                return groups.remove_participants(group, await _body(request))
+            case _:
+                raise no_such_object(f"{group.group_id}/{edge}", method)
 
     async def _template(self, request: Request, template: Template, method: str, query: dict[str, str]) -> Answer:
         match method:
