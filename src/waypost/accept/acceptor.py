@@ -5,45 +5,25 @@ Requests that arrive while a commit runs are judged and kept together in the nex
 know for all of them, one insert, one flush.
 """
 
-import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, NamedTuple
 
-from waypost.domain.consent import NO_CONSENT
+from waypost.accept.idempotency import Idempotency
+from waypost.accept.judging import Entry, Request, judge_all, load_named, load_recipient_facts
 from waypost.domain.errors import FailureReason, PolicyRefusal
-from waypost.domain.message import MessageDraft, MessageState, RecipientType
-from waypost.domain.policy import PolicyFacts, SourcePolicy, judge
+from waypost.domain.message import MessageDraft, MessageState, RecipientType, Template
+from waypost.domain.policy import SourcePolicy
 from waypost.ports import Clock, IdFactory
-from waypost.store.acceptance import (
-    RecipientFacts,
-    find_contexts,
-    insert_idempotency,
-    insert_messages,
-    load_assets,
-    load_idempotency,
-    load_recipients,
-)
+from waypost.store.acceptance import insert_idempotency, insert_messages, load_idempotency
 from waypost.store.content import encode_content
 from waypost.store.directory import Account, Directory, Source
 from waypost.store.engine import Database, Lane, Step
-from waypost.store.media import ASSET_KEY, URL_KEY
+from waypost.store.media import media_key_of
 from waypost.store.transaction import Row, Tx
 
+__all__ = ["Acceptance", "Acceptor", "Idempotency", "keep_prepared", "sources_of"]
+
 IDEMPOTENCY_SECONDS: Final = 72 * 3600
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Idempotency:
-    """A caller's key (hashed, since customers put phone numbers in keys) and what its request was."""
-
-    key_hash: str
-    fingerprint: str
-
-    @classmethod
-    def of(cls, key: str, body: bytes) -> "Idempotency":
-        """Return the record's form of a key and of the raw body it came with."""
-        return cls(key_hash=hashlib.sha256(key.encode()).hexdigest(), fingerprint=hashlib.sha256(body).hexdigest())
 
 
 class Acceptance(NamedTuple):
@@ -51,28 +31,6 @@ class Acceptance(NamedTuple):
 
     ids: tuple[str, ...]
     is_replay: bool = False
-
-
-class _Entry(NamedTuple):
-    """One draft with the source it goes out from (None: unknown) and the id it will have."""
-
-    id: str
-    draft: MessageDraft
-    source: Source | None
-
-
-class _Request(NamedTuple):
-    """
-    One caller's drafts. ``rows`` are what is kept of them: made where the request came in, because the writer's thread
-    is what everybody waits for.
-    """
-
-    account: Account
-    entries: Sequence[_Entry]
-    rows: Sequence[Row]
-    idempotency: Idempotency | None
-    now_us: int
-    policy_now_us: int
 
 
 class Acceptor:
@@ -92,7 +50,7 @@ class Acceptor:
         self._clock = clock
         self._ids = ids
         self._on_accepted = on_accepted
-        self._step: Step[_Request, Acceptance | PolicyRefusal] = Step("accept", Lane.ACCEPT, _accept)
+        self._step: Step[Request, Acceptance | PolicyRefusal] = Step("accept", Lane.ACCEPT, _accept)
 
     async def accept(
         self, account: Account, drafts: Sequence[MessageDraft], *, idempotency: Idempotency | None = None
@@ -103,15 +61,26 @@ class Acceptor:
         Returns when they are durable. With an idempotency key seen before for the same request nothing is kept, and the
         first answer's ids come back. Raises ``StoreUnavailableError``.
         """
-        new_id = self._ids.new
-        entries = [_Entry(new_id(), draft, self._source_of(account, draft)) for draft in drafts]
-        now_us = self._clock.now_us()
-        rows = [_row(account, entry, entry.source, now_us) for entry in entries if entry.source is not None]
-        request = _Request(account, entries, rows, idempotency, now_us, self._clock.policy_now_us())
+        request = self.prepare(account, drafts, idempotency=idempotency)
         answer = await self._database.run(self._step, request)
         if isinstance(answer, Acceptance) and not answer.is_replay:
-            self._on_accepted({entry.source.id for entry in entries if entry.source is not None})
+            self._on_accepted(sources_of(request))
         return answer
+
+    def prepare(
+        self,
+        account: Account,
+        drafts: Sequence[MessageDraft],
+        *,
+        idempotency: Idempotency | None = None,
+        bulk_id: str | None = None,
+    ) -> Request:
+        """Return drafts made ready for ``keep_prepared``; ``bulk_id`` names the bulk send they belong to."""
+        new_id = self._ids.new
+        entries = [Entry(new_id(), draft, self._source_of(account, draft)) for draft in drafts]
+        now_us = self._clock.now_us()
+        rows = [_row(account, entry, entry.source, now_us, bulk_id) for entry in entries if entry.source is not None]
+        return Request(account, entries, rows, idempotency, now_us, self._clock.policy_now_us(), bulk_id)
 
     async def find_refusal(self, account: Account, drafts: Sequence[MessageDraft]) -> PolicyRefusal | None:
         """
@@ -120,12 +89,11 @@ class Acceptor:
         For a request that another of its entries has spoilt already: what is reported is its first failing entry,
         whatever fails it. Raises ``StoreUnavailableError``.
         """
-        entries = [_Entry("", draft, self._source_of(account, draft)) for draft in drafts]
-        request = _Request(account, entries, (), None, self._clock.now_us(), self._clock.policy_now_us())
+        entries = [Entry("", draft, self._source_of(account, draft)) for draft in drafts]
+        request = Request(account, entries, (), None, self._clock.now_us(), self._clock.policy_now_us())
 
         def judge_only(tx: Tx) -> PolicyRefusal | None:
-            assets, contexts = _load_named(tx, [request])
-            return _judge_all(request, _recipient_facts(tx, [request]), assets, contexts)
+            return judge_all(request, load_recipient_facts(tx, [request]), load_named(tx, [request])).refusal
 
         refusal = await self._database.read(judge_only, account_id=account.id)
         return None if refusal is None else PolicyRefusal(refusal.reason, refusal.index or 0)
@@ -142,10 +110,24 @@ class Acceptor:
         return snapshot.default_sources.get(account.id)
 
 
-def _accept(tx: Tx, requests: Sequence[_Request]) -> Sequence[Acceptance | PolicyRefusal]:
+def sources_of(request: Request) -> set[str]:
+    """Return the ids of the sources that a request sends from."""
+    return {entry.source.id for entry in request.entries if entry.source is not None}
+
+
+def keep_prepared(tx: Tx, requests: Sequence[Request]) -> Sequence[Acceptance | PolicyRefusal]:
+    """
+    Judge prepared requests, each by itself, and keep those that pass, in the caller's transaction.
+
+    Returns an answer for each, in order. Whoever commits wakes the dispatcher for ``sources_of`` what was kept.
+    """
+    return _accept(tx, requests)
+
+
+def _accept(tx: Tx, requests: Sequence[Request]) -> Sequence[Acceptance | PolicyRefusal]:
     answers: list[Acceptance | PolicyRefusal | None] = _answer_repeats(tx, requests)
-    facts = iter(_recipient_facts(tx, requests))
-    assets, contexts = _load_named(tx, requests)
+    facts = iter(load_recipient_facts(tx, requests))
+    named = load_named(tx, requests)
     rows: list[Row] = []
     first_of_key: dict[tuple[str, str], int] = {}
     for place, request in enumerate(requests):
@@ -157,11 +139,11 @@ def _accept(tx: Tx, requests: Sequence[_Request]) -> Sequence[Acceptance | Polic
             answers[place] = _answer_like(request, requests[first], answers[first])
             if answers[place] is not None:
                 continue
-        refusal = _judge_all(request, own_facts, assets, contexts)
-        if refusal is not None:
-            answers[place] = refusal
+        verdict = judge_all(request, own_facts, named)
+        if verdict.refusal is not None:
+            answers[place] = verdict.refusal
             continue
-        rows += request.rows
+        rows += request.rows if not verdict.fallen else _rows_fallen_back(request, verdict.fallen)
         answers[place] = Acceptance(tuple([entry.id for entry in request.entries]))
         if request.idempotency is not None:
             first_of_key[request.account.id, request.idempotency.key_hash] = place
@@ -170,7 +152,7 @@ def _accept(tx: Tx, requests: Sequence[_Request]) -> Sequence[Acceptance | Polic
     return [answer for answer in answers if answer is not None]
 
 
-def _answer_repeats(tx: Tx, requests: Sequence[_Request]) -> list[Acceptance | PolicyRefusal | None]:
+def _answer_repeats(tx: Tx, requests: Sequence[Request]) -> list[Acceptance | PolicyRefusal | None]:
     """Answer the requests whose idempotency key was used before; the others get None."""
     keyed = [
         (request.account.id, request.idempotency.key_hash) for request in requests if request.idempotency is not None
@@ -195,7 +177,7 @@ def _replay(asked: Idempotency, fingerprint: str, message_ids: tuple[str, ...]) 
     return Acceptance(message_ids, is_replay=True)
 
 
-def _earlier_in_batch(request: _Request, place: int, first_of_key: dict[tuple[str, str], int]) -> int | None:
+def _earlier_in_batch(request: Request, place: int, first_of_key: dict[tuple[str, str], int]) -> int | None:
     if request.idempotency is None:
         return None
     first = first_of_key.get((request.account.id, request.idempotency.key_hash))
@@ -203,7 +185,7 @@ def _earlier_in_batch(request: _Request, place: int, first_of_key: dict[tuple[st
 
 
 def _answer_like(
-    request: _Request, first: _Request, answer: Acceptance | PolicyRefusal | None
+    request: Request, first: Request, answer: Acceptance | PolicyRefusal | None
 ) -> Acceptance | PolicyRefusal | None:
     assert request.idempotency is not None
     assert first.idempotency is not None
@@ -212,7 +194,7 @@ def _answer_like(
     return _replay(request.idempotency, first.idempotency.fingerprint, answer.ids)
 
 
-def _keep_answer(tx: Tx, request: _Request) -> None:
+def _keep_answer(tx: Tx, request: Request) -> None:
     assert request.idempotency is not None
     insert_idempotency(
         tx,
@@ -225,75 +207,18 @@ def _keep_answer(tx: Tx, request: _Request) -> None:
     )
 
 
-def _entries(requests: Sequence[_Request]) -> Iterator[tuple[_Request, _Entry]]:
-    return ((request, entry) for request in requests for entry in request.entries)
+def _rows_fallen_back(request: Request, fallen: Sequence[int]) -> list[Row]:
+    """Return a request's rows, those at the places in ``fallen`` made anew as the templates they fall back to."""
+    rows = list(request.rows)
+    for place in fallen:
+        entry = request.entries[place]
+        assert entry.source is not None
+        template = entry._replace(draft=entry.draft.fallen_back())
+        rows[place] = _row(request.account, template, entry.source, request.now_us, request.bulk_id)
+    return rows
 
 
-def _recipient_facts(tx: Tx, requests: Sequence[_Request]) -> list[RecipientFacts]:
-    return load_recipients(
-        tx,
-        [
-            (request.account.id, "" if entry.source is None else entry.source.id, entry.draft.recipient)
-            for request, entry in _entries(requests)
-        ],
-    )
-
-
-def _load_named(tx: Tx, requests: Sequence[_Request]) -> tuple[dict[tuple[str, str], str], set[tuple[str, str]]]:
-    """Return which uploaded files and which quoted messages, named by the requests, exist."""
-    media: set[tuple[str, str]] = set()
-    quoted: set[tuple[str, str]] = set()
-    for request, entry in _entries(requests):
-        attachment = entry.draft.attachment
-        if attachment is not None and attachment.media_id is not None:
-            media.add((request.account.id, attachment.media_id))
-        if entry.draft.refers_to is not None:
-            quoted.add((request.account.id, entry.draft.refers_to))
-    return (
-        load_assets(tx, sorted(media)) if media else {},
-        find_contexts(tx, sorted(quoted)) if quoted else set(),
-    )
-
-
-def _judge_all(
-    request: _Request,
-    facts: Sequence[RecipientFacts],
-    assets: dict[tuple[str, str], str],
-    contexts: set[tuple[str, str]],
-) -> PolicyRefusal | None:
-    """Return the first entry's refusal, or None if all entries may be kept."""
-    account = request.account
-    index_if_many = len(request.entries) > 1
-    for index, (entry, known) in enumerate(zip(request.entries, facts, strict=True)):
-        draft = entry.draft
-        attachment = draft.attachment
-        context_id = draft.refers_to
-        reason: FailureReason | None
-        if context_id is not None and (account.id, context_id) not in contexts:
-            reason = FailureReason.INVALID_CONTEXT
-        else:
-            reason = judge(
-                PolicyFacts(
-                    has_source=entry.source is not None,
-                    has_groups=entry.source is not None and entry.source.has_groups,
-                    consent=NO_CONSENT if draft.recipient_type is RecipientType.GROUP else known.consent,
-                    window_closes_at_us=known.window_closes_at_us,
-                    is_media_known=attachment is None
-                    or attachment.media_id is None
-                    or (account.id, attachment.media_id) in assets,
-                    skip_optin=account.skip_optin,
-                    implicit_optin=account.implicit_optin,
-                ),
-                kind=draft.kind,
-                recipient_type=draft.recipient_type,
-                now_us=request.policy_now_us,
-            )
-        if reason is not None:
-            return PolicyRefusal(reason, index if index_if_many else None)
-    return None
-
-
-def _row(account: Account, entry: _Entry, source: Source, now_us: int) -> Row:
+def _row(account: Account, entry: Entry, source: Source, now_us: int, bulk_id: str | None) -> Row:
     draft = entry.draft
     starts_at_us = draft.scheduled_at_us
     is_scheduled = starts_at_us is not None and starts_at_us > now_us
@@ -315,18 +240,10 @@ def _row(account: Account, entry: _Entry, source: Source, now_us: int) -> Row:
         draft.caller_data,
         encode_content(draft.content),
         draft.refers_to,
-        media_key(draft),
-        1 if draft.track_links else 0,
+        media_key_of(draft.attachment),
+        draft.content.name if isinstance(draft.content, Template) else None,
+        None if draft.fallback is None else encode_content(draft.fallback),
+        bulk_id,
+        1 if draft.track_links and account.linktrack else 0,
         1 if (account.at_most_once if draft.at_most_once is None else draft.at_most_once) else 0,
     )
-
-
-def media_key(draft: MessageDraft) -> str | None:
-    """Return what a message's file is found by: ``asset:<media id>`` or ``url:<hex SHA-256 of the URL>``."""
-    attachment = draft.attachment
-    if attachment is None:
-        return None
-    if attachment.media_id is not None:
-        return ASSET_KEY + attachment.media_id
-    assert attachment.url is not None
-    return URL_KEY + hashlib.sha256(attachment.url.encode()).hexdigest()

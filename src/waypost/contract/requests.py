@@ -31,7 +31,7 @@ from waypost.contract.errors import (
     too_many_entries,
 )
 from waypost.contract.interactive import parse_interactive
-from waypost.contract.templates import parse_template
+from waypost.contract.templates import parse_fallback, parse_template
 from waypost.domain.message import Content, MessageDraft, MessageKind, Priority, RecipientType
 from waypost.domain.policy import SourcePolicy
 
@@ -105,6 +105,16 @@ def parse_send_request(
     return drafts
 
 
+def parse_entry(
+    entry: Any, *, source_policy: SourcePolicy, now_us: int, priority: Priority = Priority.NORMAL
+) -> MessageDraft | ContractRefusal:
+    """Return the draft of one entry by itself, already decoded, or why it is refused; never raises."""
+    try:
+        return _parse_entry(entry, source_policy=source_policy, now_us=now_us, priority=priority, lacks_groups=None)
+    except RefusedError as refused:
+        return ContractRefusal(error=refused.error)
+
+
 def check_idempotency_key(key: str) -> ContractRefusal | None:
     """Return why an ``Idempotency-Key`` header cannot be taken, or None if it can: at most 255 characters."""
     if len(key) <= IDEMPOTENCY_KEY_CHARACTERS_MAX:
@@ -145,6 +155,9 @@ def _parse_entry(
             raise RefusedError(RECIPIENT_TYPE_UNKNOWN)
     recipient = _parse_recipient(entry, recipient_type)
     content = parse_content(entry)
+    fallback = None
+    if entry.get("fallback_template") is not None and kind.is_free_form:
+        fallback = parse_fallback(entry, kind)
     ttl, scheduled_at, context = entry.get("ttl"), entry.get("scheduled_at"), entry.get("context")
     delivery, caller_data = entry.get("delivery"), entry.get("x-apiheader")
     return MessageDraft(
@@ -160,6 +173,7 @@ def _parse_entry(
         track_links=entry.get("cta_link_track") in ("1", 1, "true"),
         priority=priority,
         at_most_once=None if delivery is None else _parse_delivery(delivery),
+        fallback=fallback,
     )
 
 

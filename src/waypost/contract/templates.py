@@ -16,7 +16,7 @@ from waypost.contract.checks import (
 )
 from waypost.contract.decoding import JsonObject
 from waypost.contract.errors import RefusedError, can_only_be, is_invalid
-from waypost.domain.message import Attachment, MediaKind, Template, TemplateButton
+from waypost.domain.message import Attachment, MediaKind, MessageKind, Template, TemplateButton
 
 BUTTONS_MAX: Final = 10
 COMPONENTS_MAX: Final = 100
@@ -51,6 +51,19 @@ def parse_template(entry: JsonObject) -> Template:
         attachment=file,
         buttons=buttons,
     )
+
+
+def parse_fallback(entry: JsonObject, kind: MessageKind) -> Template:
+    """
+    Return ``fallback_template`` of a free-form entry: an object like ``type_template[0]``.
+
+    A header's file and button values stand inside it, in a ``type_media_template`` of the usual form. A reaction cannot
+    fall back: a template says something of its own.
+    """
+    if kind is MessageKind.REACTION:
+        raise RefusedError(is_invalid("fallback_template"))
+    element = only_object(entry, "fallback_template")
+    return parse_template({"type_template": element, "type_media_template": element.get("type_media_template")})
 
 
 def _parse_attributes(values: Any) -> tuple[str, ...]:

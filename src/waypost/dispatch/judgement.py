@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from waypost.dispatch.round import Claim, Round, RoundResult, news_of_failure
-from waypost.domain.conversation import WINDOW_MARGIN_SECONDS
+from waypost.dispatch.templates import TemplateFacts, fallen_back
+from waypost.domain.conversation import WINDOW_MARGIN_SECONDS, is_window_open
 from waypost.domain.errors import FailureReason
 from waypost.domain.message import MessageKind, MessageState, RecipientType
 from waypost.domain.policy import PolicyFacts, judge
@@ -23,6 +24,7 @@ from waypost.store.claiming import (
     load_context_wamids,
     load_waiting_heads,
     park_messages,
+    save_fallen_back,
     write_intents,
 )
 from waypost.store.consents import hold_consents
@@ -45,7 +47,6 @@ class Judgement:
         self._tx = tx
         self._round = round_
         self._url_fresh_us = url_fresh_us
-        self._candidates = candidates
         self._blocked: set[LaneKey] = set()
         self._parked: list[tuple[int, str, str]] = []
         self._crowd: dict[LaneKey, int] = {}
@@ -53,6 +54,11 @@ class Judgement:
         self._heads = load_waiting_heads(tx, [(c.source_id, c.recipient) for c in candidates])
         hold_consents(tx, [(c.account_id, c.recipient) for c in candidates])
         self._facts = load_recipients(tx, [(c.account_id, c.source_id, c.recipient) for c in candidates])
+        candidates = self._candidates = [
+            self._as_it_would_go(candidate, facts) for candidate, facts in zip(candidates, self._facts, strict=True)
+        ]
+        self._fallen_back: list[Candidate] = []
+        self._templates = TemplateFacts(tx, round_.snapshot, candidates)
         media_keys = [(c.account_id, c.source_id, c.media_key) for c in candidates if c.media_key is not None]
         self._media = load_provider_media(tx, media_keys, round_.now_us) if media_keys else {}
         contexts = [(c.account_id, c.context_id) for c in candidates if c.context_id is not None]
@@ -62,6 +68,7 @@ class Judgement:
         for candidate, facts in zip(self._candidates, self._facts, strict=True):
             self._decide_one(candidate, facts, result, news)
         round_ = self._round
+        save_fallen_back(self._tx, self._fallen_back)
         write_intents(
             self._tx,
             [
@@ -96,6 +103,8 @@ class Judgement:
             self._blocked.add(lane)
             self._park(candidate, rest_seconds, "pair", result)
             return
+        if candidate.fallback is not None and candidate.template_name is not None:
+            self._fallen_back.append(candidate)
         reason = self._refusal(candidate, facts)
         if reason is not None:
             self._end(candidate, MessageState.FAILED, reason, result, news)
@@ -116,8 +125,20 @@ class Judgement:
                 started_at_us=round_.now_us,
                 media=media,
                 context_wamid=self._context_wamid(candidate),
+                template_shape=self._templates.shape_of(candidate),
             )
         )
+
+    def _as_it_would_go(self, candidate: Candidate, facts: RecipientFacts) -> Candidate:
+        """Return the message as the template it falls back to, if it has one and the window is closed."""
+        if candidate.fallback is None or is_window_open(
+            MessageKind(candidate.kind),
+            closes_at_us=facts.window_closes_at_us,
+            now_us=self._round.policy_now_us,
+            margin_seconds=WINDOW_MARGIN_SECONDS,
+        ):
+            return candidate
+        return fallen_back(candidate)
 
     def _is_fresh(self, media: ReadyMedia, candidate: Candidate) -> bool:
         """Say whether a file may be sent as it is: asked for lately, or since this message was accepted."""
@@ -148,6 +169,7 @@ class Judgement:
                 has_groups=source.has_groups,
                 consent=facts.consent,
                 window_closes_at_us=facts.window_closes_at_us,
+                template_fault=self._templates.fault_of(candidate),
                 skip_optin=account.skip_optin,
                 implicit_optin=account.implicit_optin,
             ),

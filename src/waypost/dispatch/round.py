@@ -10,6 +10,7 @@ from typing import Final
 
 from waypost.dispatch.outcome import Decision
 from waypost.domain.errors import FailureReason, SendFailure
+from waypost.domain.template import TemplateShape
 from waypost.domain.value import value
 from waypost.outbox import News, failed_news
 from waypost.ports import Accepted
@@ -89,6 +90,7 @@ class Claim:
     started_at_us: int
     media: ReadyMedia | None
     context_wamid: str | None
+    template_shape: TemplateShape | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -72,4 +72,5 @@ class Sender:
             provider_media_id=claim.media.provider_media_id if claim.media else None,
             media_kind=MediaKind(claim.media.kind) if claim.media else None,
             filename=claim.media.filename if claim.media else None,
+            template_shape=claim.template_shape,
         )

@@ -4,6 +4,7 @@ Outbound messages: what they can contain, the states they pass through, and what
 The states are a table: tests hold the code and ``docs/states.md`` to it.
 """
 
+from dataclasses import replace
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 
@@ -53,6 +54,8 @@ class Priority(IntEnum):
 
     HIGH = 0
     NORMAL = 1
+    LOW = 2
+    """Bulk sends: whatever is sent one by one goes before them."""
 
 
 @value
@@ -120,6 +123,11 @@ class Template:
     buttons: tuple[TemplateButton, ...] = ()
     components: list[dict[str, Any]] | None = None
 
+    @property
+    def kind(self) -> MessageKind:
+        """The kind of a message that is this template without having been asked for as one or the other."""
+        return MessageKind.MEDIA_TEMPLATE if self.header is not None or self.buttons else MessageKind.TEMPLATE
+
 
 @value
 class Interactive:
@@ -154,7 +162,8 @@ class MessageDraft:
     ``recipient`` is digits without ``+``, or a group id. ``source_given`` is the caller's word, None when absent;
     ``caller_data`` is the contract's ``x-apiheader``, ``""`` when absent. ``ttl_seconds`` counts from acceptance or
     from ``scheduled_at_us``. ``context_message_id`` is ours or the provider's id of the quoted message.
-    ``at_most_once`` says whether an attempt in doubt is never repeated; None leaves it to the account.
+    ``at_most_once`` says whether an attempt in doubt is never repeated; None leaves it to the account. ``fallback`` is
+    what a free-form message is sent as should the conversation window be closed.
     """
 
     recipient: str
@@ -169,6 +178,12 @@ class MessageDraft:
     track_links: bool = False
     priority: Priority = Priority.NORMAL
     at_most_once: bool | None = None
+    fallback: Template | None = None
+
+    def fallen_back(self) -> "MessageDraft":
+        """Return the draft as the template it falls back to; only for one that has a fallback."""
+        assert self.fallback is not None
+        return replace(self, kind=self.fallback.kind, content=self.fallback, fallback=None)
 
     @property
     def names_source(self) -> bool:

@@ -28,6 +28,7 @@ class PolicyFacts:
     What must be known to judge one message; all of it read in the transaction that acts on the verdict.
 
     ``window_closes_at_us`` None: no window. ``is_media_known`` is True when the message carries no uploaded file.
+    ``template_fault`` is what ``domain.template`` has against a template message.
     """
 
     has_source: bool
@@ -35,6 +36,7 @@ class PolicyFacts:
     consent: Consent = NO_CONSENT
     window_closes_at_us: int | None = None
     is_media_known: bool = True
+    template_fault: FailureReason | None = None
     skip_optin: bool = False
     implicit_optin: bool = True
 
@@ -61,4 +63,4 @@ def judge(
         return FailureReason.OUTSIDE_WINDOW
     if not facts.is_media_known:
         return FailureReason.BAD_MEDIA
-    return None
+    return facts.template_fault

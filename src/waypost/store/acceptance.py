@@ -9,6 +9,7 @@ import orjson
 from waypost.domain.consent import NO_CONSENT, Consent, ConsentState
 from waypost.store.statements import InsertMany, Sql
 from waypost.store.tables import IDEMPOTENCY_RECORDS, MESSAGES
+from waypost.store.tallies import AcceptedCounter
 from waypost.store.transaction import Tx
 
 MESSAGE_COLUMNS = (
@@ -29,11 +30,15 @@ MESSAGE_COLUMNS = (
     "content",
     "context_id",
     "media_key",
+    "template_name",
+    "fallback",
+    "bulk_id",
     "track_links",
     "at_most_once",
 )
 
 _INSERT_MESSAGES = InsertMany(MESSAGES, MESSAGE_COLUMNS)
+_COUNTER = AcceptedCounter(MESSAGE_COLUMNS)
 
 _RECIPIENTS = Sql(
     """
@@ -160,8 +165,9 @@ def load_idempotency(
 
 
 def insert_messages(tx: Tx, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Keep messages; tuples in the order of ``MESSAGE_COLUMNS``."""
+    """Keep messages, and count them; tuples in the order of ``MESSAGE_COLUMNS``."""
     tx.write_many(_INSERT_MESSAGES, rows)
+    _COUNTER.count(tx, rows)
 
 
 def insert_idempotency(

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from waypost.domain.value import value
 from waypost.store.statements import Dialect, InsertMany, Sql, UpdateMany, power_of_two
 from waypost.store.tables import ATTEMPTS, MESSAGES
+from waypost.store.tallies import tally_ends
 from waypost.store.transaction import Row, Tx
 
 
@@ -32,6 +33,8 @@ class Candidate(NamedTuple):
     content: str
     context_id: str | None
     media_key: str | None
+    template_name: str | None
+    fallback: str | None
     at_most_once: int
     attempt_number: int
     failed_attempts: int
@@ -63,7 +66,8 @@ _CONTEXT_WAMIDS = Sql(
 _PROMOTE = Sql(
     "UPDATE messages SET state = 30, wait_reason = NULL WHERE id IN ("
     "SELECT id FROM messages WHERE state IN (10, 20) AND due_at_us <= :now_us ORDER BY due_at_us LIMIT :places"
-    ") AND state IN (10, 20)"
+    # Asked again of the row itself: it may have been moved while its lock was waited for.
+    ") AND state IN (10, 20) AND due_at_us <= :now_us"
 )
 _WAKE_UNWATCHED = Sql(
     "UPDATE messages SET due_at_us = :now_us WHERE source_id = ANY(:source_ids) AND state = 20 "
@@ -112,6 +116,9 @@ _START = UpdateMany(
     also="state = 40, wait_reason = NULL",
 )
 _PARK = UpdateMany(MESSAGES, ("due_at_us", "wait_reason"), keys=("id",), also="state = 20", only="state IN (20, 30)")
+_FALL_BACK = UpdateMany(
+    MESSAGES, ("kind", "content", "media_key", "template_name"), keys=("id",), also="fallback = NULL"
+)
 _END = UpdateMany(MESSAGES, ("state", "failure", "ended_at_us", "announced"), keys=("id",))
 
 RECENT_STARTS_MAX: Final = 100_000
@@ -268,6 +275,12 @@ def park_messages(tx: Tx, rows: Sequence[tuple[int, str, str]]) -> None:
     tx.write_many(_PARK, rows)
 
 
+def save_fallen_back(tx: Tx, candidates: Sequence[Candidate]) -> None:
+    """Keep what messages have become that go out as the template they fall back to."""
+    tx.write_many(_FALL_BACK, [(c.kind, c.content, c.media_key, c.template_name, c.id) for c in candidates])
+
+
 def end_messages(tx: Tx, rows: Sequence[tuple[int, str, int, int, str]]) -> None:
-    """Draw an end before anything was sent: (state, failure, time, announced, message id)."""
+    """Draw an end before anything was sent, and count it: (state, failure, time, announced, message id)."""
     tx.write_many(_END, rows)
+    tally_ends(tx, [row[-1] for row in rows])

@@ -5,10 +5,12 @@ Bytes are named by their digest and lie in the blob store; a row is written only
 (MED-1). An inbound file is ``pending`` until it has been fetched from the provider, then ``stored`` or ``failed``.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from waypost.domain.message import Attachment
 from waypost.store.statements import InsertMany, Sql
 from waypost.store.tables import MEDIA_URLS, PROVIDER_MEDIA
 from waypost.store.transaction import Row, Tx
@@ -164,6 +166,16 @@ class UrlContent:
     etag: str | None
     last_modified: str | None
     checked_at_us: int
+
+
+def media_key_of(attachment: Attachment | None) -> str | None:
+    """Return what a file is found by: ``asset:<media id>`` or ``url:<hex SHA-256 of the URL>``; None for none."""
+    if attachment is None:
+        return None
+    if attachment.media_id is not None:
+        return ASSET_KEY + attachment.media_id
+    assert attachment.url is not None
+    return URL_KEY + hashlib.sha256(attachment.url.encode()).hexdigest()
 
 
 def load_provider_media(tx: Tx, keys: Sequence[MediaKey], now_us: int) -> dict[MediaKey, ReadyMedia]:

@@ -1,0 +1,154 @@
+"""
+Counts of events, written beside the facts they count and in the same transaction.
+
+A transaction appends one row to ``tally_changes`` for each (account, hour, source, template, event, detail) it has
+changed: no row is shared, so no writer waits for another, and nothing is read. ``fold_tallies`` sums what has gathered
+into ``tallies`` later. Whoever reads sums both in one statement, so figures are exact at once. Decision 24 says why.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from operator import itemgetter
+from typing import Final, NamedTuple
+
+import uuid_utils
+
+from waypost.store.statements import InsertMany, Sql
+from waypost.store.tables import TALLIES, TALLY_CHANGES
+from waypost.store.transaction import Row, Tx
+
+HOUR_US: Final = 3_600_000_000
+
+
+class TallyEvent(StrEnum):
+    """What is counted; the words are stored."""
+
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    PLAYED = "played"
+    FAILED = "failed"
+    """``detail`` is the reason."""
+    PRICED = "priced"
+    """``detail`` is ``category/type/billable/country code``."""
+    CLICKED = "clicked"
+    """A message's first click."""
+    CLICK = "click"
+    """Every click."""
+    INBOUND = "inbound"
+
+
+TallyKey = tuple[str, int, str, str, str, str]
+"""(account id, hour, source id, template or ``""``, event, detail or ``""``); an hour is its first microsecond."""
+
+
+class Tally(NamedTuple):
+    """How many events of a kind there were in an hour."""
+
+    hour_us: int
+    source_id: str
+    template: str
+    event: str
+    detail: str
+    number: int
+
+
+_KEY: Final = ("account_id", "hour_us", "source_id", "template", "event", "detail")
+_APPEND: Final = InsertMany(TALLY_CHANGES, ("id", *_KEY, "count"))
+_TAKE: Final = Sql(
+    "DELETE FROM tally_changes WHERE id IN ("  # noqa: S608
+    "SELECT c.id FROM tally_changes c ORDER BY c.id LIMIT :at_most FOR UPDATE SKIP LOCKED"
+    f") RETURNING {', '.join(_KEY)}, count"
+)
+_ADD: Final = InsertMany(
+    TALLIES,
+    (*_KEY, "count"),
+    on_conflict=f"({', '.join(_KEY)}) DO UPDATE SET count = tallies.count + excluded.count",
+)
+_ENDS: Final = Sql(
+    "SELECT m.account_id, m.ended_at_us, m.source_id, COALESCE(m.template_name, ''), m.failure FROM messages m "
+    "WHERE m.id = ANY(:message_ids) AND m.ended_at_us IS NOT NULL AND m.failure IS NOT NULL"
+)
+_SUM: Final = Sql(
+    f"SELECT t.hour_us, t.source_id, t.template, t.event, t.detail, CAST(SUM(t.count) AS BIGINT) FROM ("  # noqa: S608
+    f"SELECT {', '.join(_KEY)}, count FROM tallies "
+    "WHERE account_id = :account_id AND hour_us >= :from_us AND hour_us < :until_us "
+    f"UNION ALL SELECT {', '.join(_KEY)}, count FROM tally_changes "
+    "WHERE account_id = :account_id AND hour_us >= :from_us AND hour_us < :until_us"
+    ") AS t WHERE (CAST(:source_id AS TEXT) IS NULL OR t.source_id = :source_id) "
+    "AND (CAST(:template AS TEXT) IS NULL OR t.template = :template) "
+    "GROUP BY t.hour_us, t.source_id, t.template, t.event, t.detail HAVING SUM(t.count) <> 0",
+    columns=6,
+)
+
+
+def hour_of(at_us: int) -> int:
+    """Return the hour in which a time lies."""
+    return at_us - at_us % HOUR_US
+
+
+def keep_tallies(tx: Tx, counts: Mapping[TallyKey, int]) -> None:
+    """Append the changes of one transaction; those that come to nothing are left out."""
+    rows = [(str(uuid_utils.uuid7()), *key, count) for key, count in counts.items() if count]
+    if rows:
+        tx.write_many(_APPEND, rows)
+
+
+class AcceptedCounter:
+    """Counts rows of messages by the places of their columns; per message it costs a look-up in a dictionary."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._key = itemgetter(*(columns.index(name) for name in ("account_id", "source_id", "accepted_at_us")))
+        self._template = itemgetter(columns.index("template_name"))
+
+    def count(self, tx: Tx, rows: Sequence[Row]) -> None:
+        """Count messages that are kept in this transaction."""
+        counts: dict[TallyKey, int] = {}
+        # By time of acceptance first, which all messages of a request share, and most hours hold many of.
+        for ((account_id, source_id, at_us), template), number in Counter(
+            zip(map(self._key, rows), map(self._template, rows), strict=True)
+        ).items():
+            key = (account_id, at_us - at_us % HOUR_US, source_id, template or "", TallyEvent.ACCEPTED.value, "")
+            counts[key] = counts.get(key, 0) + number
+        keep_tallies(tx, counts)
+
+
+def tally_ends(tx: Tx, message_ids: Sequence[str]) -> None:
+    """
+    Count the ends that the gateway itself has drawn, just now and in this transaction, of these messages.
+
+    Read back from the rows, since ends are rare. Name a message once only, and none that had an end before.
+    """
+    if not message_ids:
+        return
+    counts: dict[TallyKey, int] = {}
+    for account_id, at_us, source_id, template, failure in tx.rows(_ENDS, message_ids=list(message_ids)):
+        key = (account_id, hour_of(at_us), source_id, template, TallyEvent.FAILED.value, failure)
+        counts[key] = counts.get(key, 0) + 1
+    keep_tallies(tx, counts)
+
+
+def fold_tallies(tx: Tx, *, at_most: int) -> int:
+    """
+    Sum the oldest changes into the table of counts; return how many were taken.
+
+    Several may fold at once: each change is taken by one of them, and counts are locked in the order of their keys.
+    """
+    taken = tx.rows(_TAKE, at_most=at_most)
+    sums: dict[Row, int] = {}
+    for row in taken:
+        sums[row[:-1]] = sums.get(row[:-1], 0) + row[-1]
+    tx.write_many(_ADD, [(*key, count) for key, count in sorted(sums.items()) if count])
+    return len(taken)
+
+
+def load_tallies(
+    tx: Tx, account_id: str, *, from_us: int, until_us: int, source_id: str | None = None, template: str | None = None
+) -> list[Tally]:
+    """Return an account's counts of the hours that begin in ``[from_us, until_us)``, folded or not."""
+    rows = tx.rows(
+        _SUM, account_id=account_id, from_us=from_us, until_us=until_us, source_id=source_id, template=template
+    )
+    return [Tally(*row) for row in rows]
