@@ -26,6 +26,8 @@ from waypost.store.following import (
     save_followed,
     take_parked,
 )
+from waypost.store.status_tallies import count_status
+from waypost.store.tallies import TallyKey, keep_tallies
 from waypost.store.transaction import Row, Tx
 
 OUTCOME_RESOLVED: Final = "resolved"
@@ -68,6 +70,7 @@ class _Changes:
     proofs: list[Proof]
     doubles: list[tuple[FollowedMessage, Proof, str]]
     bound: dict[str, str]
+    counts: dict[TallyKey, int]
 
 
 def follow(
@@ -82,7 +85,7 @@ def follow(
     outcome = Followed()
     pending = reports
     while pending:
-        changes = _Changes([], [], [], [], {})
+        changes = _Changes([], [], [], [], {}, {})
         _join(tx, pending, changes, outcome)
         _write(tx, changes, outcome, now_us=now_us)
         outcome.told += tell(tx, snapshot, ids, changes.news, now_us=now_us)
@@ -139,9 +142,15 @@ def _join_message(
         failure_code=message.failure_code,
         failure_detail=message.failure_detail,
     )
-    wamid = message.wamid
+    wamid, pricing, priced_at_us = message.wamid, message.pricing, message.priced_at_us
     for report in reports:
-        facts = facts.with_fact(report.fact)
+        fact = report.fact
+        facts = facts.with_fact(fact)
+        if fact.pricing is not None and (
+            pricing is None or priced_at_us is None or (fact.occurred_at_us, fact.pricing) < (priced_at_us, pricing)
+        ):
+            # The earliest word stands, so that a message has one price however often and in whatever order it is told.
+            pricing, priced_at_us = fact.pricing, fact.occurred_at_us
         if report.wamid != wamid and report.number is not None:
             proof = _proof(message, report.number, report.wamid)
             changes.proofs.append(proof)
@@ -150,8 +159,9 @@ def _join_message(
                 changes.bound[wamid] = message.id
             else:
                 changes.doubles.append((message, proof, wamid))
-    if facts is known and wamid == message.wamid:
+    if facts is known and wamid == message.wamid and (priced_at_us, pricing) == (message.priced_at_us, message.pricing):
         return
+    count_status(changes.counts, message, facts, pricing=pricing, priced_at_us=priced_at_us)
     state = join_state(_STATES[message.state], facts, is_accepted=wamid is not None)
     if message.state == MessageState.IN_DOUBT and state is not MessageState.IN_DOUBT:
         outcome.resolved += 1
@@ -168,6 +178,8 @@ def _join_message(
             facts.failure,
             facts.failure_code,
             facts.failure_detail,
+            pricing,
+            priced_at_us,
             announced.value,
             message.id,
         )
@@ -182,6 +194,7 @@ def _proof(message: FollowedMessage, number: int, wamid: str) -> Proof:
 
 def _write(tx: Tx, changes: _Changes, outcome: Followed, *, now_us: int) -> None:
     save_followed(tx, changes.rows, bound=changes.bound)
+    keep_tallies(tx, changes.counts)
     fresh = prove_attempts(tx, list(dict.fromkeys(changes.proofs)), now_us=now_us)
     for message, proof, first_wamid in changes.doubles:
         if (proof.message_id, proof.number) in fresh:

@@ -38,7 +38,7 @@ def test_a_status_says_which_message_what_and_when(word):
     assert (update.wamid, update.token, update.phone_number_id) == ("wamid.1", "v1.x", "111")
     assert (update.fact.status, update.fact.occurred_at_us) == (Status(word), NOW_US)
     assert update.recipient == "12025550143"
-    assert update.pricing == {"category": "utility"}
+    assert update.fact.pricing == "utility//"
 
 
 def test_a_failed_status_has_the_reason_of_its_code():

@@ -39,7 +39,8 @@ class StatusFact:
     """
     One thing upstream said about one message.
 
-    ``occurred_at_us`` is upstream's own time. ``reason`` and ``provider_code`` are given with ``failed`` only.
+    ``occurred_at_us`` is upstream's own time. ``reason`` and ``provider_code`` are given with ``failed`` only;
+    ``pricing`` (``domain.pricing``) where upstream says it.
     """
 
     status: Status
@@ -47,6 +48,7 @@ class StatusFact:
     reason: FailureReason | None = None
     provider_code: int | None = None
     detail: str | None = None
+    pricing: str | None = None
 
 
 @value

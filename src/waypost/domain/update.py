@@ -5,8 +5,6 @@ A provider's parser makes these, the ingester keeps what follows from them. Noth
 not understood is a value too, kept in raw form and counted.
 """
 
-from typing import Any
-
 from waypost.domain.inbound import InboundMessage
 from waypost.domain.status import StatusFact
 from waypost.domain.value import value
@@ -19,7 +17,7 @@ class StatusUpdate:
 
     ``wamid`` is the provider's id of the message, ``token`` the callback data it echoes, as it came; None if it echoes
     none. ``recipient`` is digits, a group's id or a user id, None where it shows none; ``participant`` is the group
-    member it speaks of. ``pricing`` is the provider's object.
+    member it speaks of.
     """
 
     phone_number_id: str
@@ -28,7 +26,6 @@ class StatusUpdate:
     token: str | None = None
     recipient: str | None = None
     participant: str | None = None
-    pricing: dict[str, Any] | None = None
 
 
 @value

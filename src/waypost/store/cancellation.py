@@ -8,6 +8,7 @@ from waypost.domain.errors import FailureReason
 from waypost.domain.message import CANCELLABLE_STATES, MessageState
 from waypost.domain.status import Announced
 from waypost.store.statements import Sql
+from waypost.store.tallies import tally_ends
 from waypost.store.transaction import Tx
 
 _CANCEL: Final = Sql(
@@ -30,7 +31,7 @@ class CancelledMessage:
 
 def cancel_messages(tx: Tx, account_id: str, message_ids: Sequence[str], *, now_us: int) -> list[CancelledMessage]:
     """
-    Cancel those that are scheduled, waiting or queued, and return them; the others stay as they are.
+    Cancel those that are scheduled, waiting or queued, count and return them; the others stay as they are.
 
     Once this is durable no request for them starts (POL-5): the intent to send is written only for a queued row, under
     a lock that this statement waits for. The caller tells subscribers in the same transaction.
@@ -45,4 +46,5 @@ def cancel_messages(tx: Tx, account_id: str, message_ids: Sequence[str], *, now_
         announced=int(Announced.FAILED),
         now_us=now_us,
     )
+    tally_ends(tx, [row[0] for row in rows])
     return sorted((CancelledMessage(*row) for row in rows), key=lambda one: one.id)

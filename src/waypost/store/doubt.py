@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from waypost.store.statements import Sql, UpdateMany
 from waypost.store.tables import ATTEMPTS, MESSAGES
+from waypost.store.tallies import tally_ends
 from waypost.store.transaction import Tx
 
 _IN_DOUBT = Sql(
@@ -120,6 +121,7 @@ def release_doubts(tx: Tx, doubts: Sequence[Doubt], *, now_us: int) -> None:
 
 
 def give_up_doubts(tx: Tx, doubts: Sequence[Doubt], *, failure: str, announced: int, now_us: int) -> None:
-    """End messages as ``unknown``; proof of acceptance may still lift them."""
+    """End held messages as ``unknown``, and count that; proof of acceptance may still lift them."""
     tx.write_many(_GIVE_UP, [(failure, now_us, doubt.announced | announced, doubt.message_id) for doubt in doubts])
+    tally_ends(tx, [doubt.message_id for doubt in doubts])
     tx.write_many(_CLOSE, [("unknown", now_us, doubt.message_id, doubt.number) for doubt in doubts])

@@ -6,6 +6,7 @@ from typing import Final
 
 from waypost.store.statements import Sql, UpdateMany
 from waypost.store.tables import ATTEMPTS, MESSAGES
+from waypost.store.tallies import tally_ends
 from waypost.store.transaction import Tx
 
 _COLUMNS: Final = (
@@ -72,8 +73,9 @@ def hold_abandoned(tx: Tx, *, before_us: int, places: int) -> list[OverdueMessag
 def end_overdue(
     tx: Tx, messages: Sequence[OverdueMessage], *, state: int, failure: str, announced: int, now_us: int
 ) -> None:
-    """End held messages; ``announced`` is joined to what was announced of each before."""
+    """End held messages, and count that; ``announced`` is joined to what was announced of each before."""
     tx.write_many(_END, [(state, failure, now_us, m.announced | announced, m.id) for m in messages])
+    tally_ends(tx, [m.id for m in messages])
 
 
 def close_abandoned(tx: Tx, messages: Sequence[OverdueMessage], *, now_us: int) -> None:

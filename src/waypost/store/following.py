@@ -23,6 +23,7 @@ class FollowedMessage(NamedTuple):
     source_given: str | None
     recipient: str
     caller_data: str
+    template_name: str | None
     state: int
     attempt_number: int
     wamid: str | None
@@ -34,6 +35,9 @@ class FollowedMessage(NamedTuple):
     failure: str | None
     failure_code: int | None
     failure_detail: str | None
+    ended_at_us: int | None
+    pricing: str | None
+    priced_at_us: int | None
     announced: int
 
 
@@ -52,6 +56,8 @@ _FACTS: Final = (
     "failure",
     "failure_code",
     "failure_detail",
+    "pricing",
+    "priced_at_us",
     "announced",
 )
 _SAVE: Final = UpdateMany(MESSAGES, _FACTS, keys=("id",), also="wait_reason = NULL")
@@ -109,7 +115,8 @@ def save_followed(tx: Tx, rows: Sequence[Row], *, bound: Mapping[str, str]) -> N
     Write what upstream says of messages, none of which waits for anything then.
 
     ``rows`` have the state, the times of sent, delivered, read, played and failed, the failure's reason, code and
-    detail, the announced flags, and the id. ``bound`` has the ids of messages by the provider's ids just learnt.
+    detail, the pricing and its time, the announced flags, and the id. ``bound`` has the ids of messages by the
+    provider's ids just learnt.
     """
     tx.write_many(_SAVE, rows)
     tx.write_many(_BIND, sorted(bound.items(), key=lambda item: item[1]))
@@ -164,4 +171,5 @@ def _decode_fact(stored: str) -> StatusFact:
         reason=None if reason is None else FailureReason(reason),
         provider_code=fields["provider_code"],
         detail=fields["detail"],
+        pricing=fields.get("pricing"),  # parked before version 0.3: without
     )

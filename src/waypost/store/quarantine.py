@@ -10,6 +10,7 @@ from typing import Final
 
 from waypost.store.claiming import CANDIDATE_COLUMNS, Candidate
 from waypost.store.statements import Sql
+from waypost.store.tallies import tally_ends
 from waypost.store.transaction import Tx
 
 _QUEUED: Final = Sql(
@@ -23,12 +24,13 @@ _DUE: Final = Sql(
     "ORDER BY due_at_us LIMIT :places"
 )
 _PROMOTE_ONE: Final = Sql(
-    "UPDATE messages SET state = 30, wait_reason = NULL WHERE id = :message_id AND state IN (10, 20)"
+    "UPDATE messages SET state = 30, wait_reason = NULL "
+    "WHERE id = :message_id AND state IN (10, 20) AND due_at_us <= :now_us"
 )
 _PROMOTE_OTHERS: Final = Sql(
     "UPDATE messages SET state = 30, wait_reason = NULL WHERE id IN ("
     "SELECT id FROM messages WHERE state IN (10, 20) AND due_at_us <= :now_us AND NOT (id = ANY(:withheld)) "
-    "ORDER BY due_at_us LIMIT :places) AND state IN (10, 20)"
+    "ORDER BY due_at_us LIMIT :places) AND state IN (10, 20) AND due_at_us <= :now_us"
 )
 _NEXT_DUE_OF_OTHERS: Final = Sql(
     "SELECT MIN(due_at_us) FROM messages WHERE state IN (10, 20) AND NOT (id = ANY(:withheld))"
@@ -74,9 +76,17 @@ def find_due(tx: Tx, *, now_us: int, places: int) -> list[tuple[str, str]]:
     return [(message_id, source_id) for message_id, source_id in tx.rows(_DUE, now_us=now_us, places=places)]
 
 
-def promote_one(tx: Tx, message_id: str) -> None:
-    """Queue one waiting or scheduled message."""
-    tx.run(_PROMOTE_ONE, message_id=message_id)
+def promote_one(tx: Tx, message_id: str, *, now_us: int) -> None:
+    """Queue one waiting or scheduled message, if it is still due."""
+    tx.run(_PROMOTE_ONE, message_id=message_id, now_us=now_us)
+
+
+def find_next_due(tx: Tx, withheld: Collection[str]) -> int | None:
+    """Return when the first waiting or scheduled message is due, those in ``withheld`` left out."""
+    row = tx.one(_NEXT_DUE_OF_OTHERS, withheld=sorted(withheld))
+    assert row is not None
+    due_at_us: int | None = row[0]
+    return due_at_us
 
 
 def promote_others(tx: Tx, withheld: Collection[str], *, now_us: int, places: int) -> tuple[int, int | None]:
@@ -91,9 +101,12 @@ def promote_others(tx: Tx, withheld: Collection[str], *, now_us: int, places: in
 def end_unsent(
     tx: Tx, message_id: str, *, failure: str, detail: str, announced: int, now_us: int
 ) -> EndedMessage | None:
-    """End a message ``failed`` that waits to be sent; None if it has moved on."""
+    """End a message ``failed`` that waits to be sent, and count it; None if it has moved on."""
     row = tx.one(_END, message_id=message_id, failure=failure, detail=detail, announced=announced, now_us=now_us)
-    return None if row is None else EndedMessage(*row)
+    if row is None:
+        return None
+    tally_ends(tx, [message_id])
+    return EndedMessage(*row)
 
 
 def hold_in_doubt(tx: Tx, message_id: str, *, number: int, may_release: bool) -> bool:

@@ -7,6 +7,7 @@ from typing import Final
 from waypost.domain.value import value
 from waypost.store.statements import Dialect, Sql, UpdateMany
 from waypost.store.tables import ATTEMPTS, MESSAGES
+from waypost.store.tallies import tally_ends
 from waypost.store.transaction import Tx
 
 _HOLD_MESSAGES = Sql("SELECT m.id FROM messages m WHERE m.id = ANY(:message_ids) ORDER BY m.id FOR UPDATE")
@@ -162,7 +163,11 @@ def find_still_open(tx: Tx, keys: Sequence[tuple[str, int]]) -> dict[str, int]:
 
 
 def change_unsent(tx: Tx, changes: Sequence[UnsentChange]) -> None:
-    """Write what becomes of messages whose attempts were not accepted; those that have moved on are left alone."""
+    """
+    Write what becomes of messages whose attempts were not accepted, and count those that have ended.
+
+    All must be held, and found still open, in this transaction.
+    """
     tx.write_many(
         _CLOSE_UNSENT,
         [
@@ -182,6 +187,7 @@ def change_unsent(tx: Tx, changes: Sequence[UnsentChange]) -> None:
             for c in changes
         ],
     )
+    tally_ends(tx, [c.message_id for c in changes if c.ended_at_us is not None])
 
 
 def pause_source(tx: Tx, *, source_id: str, reason: str, since_us: int, now_us: int) -> bool:

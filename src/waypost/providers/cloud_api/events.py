@@ -13,6 +13,7 @@ import orjson
 from waypost.domain.address import digits_of
 from waypost.domain.errors import FailureReason
 from waypost.domain.inbound import InboundContext, InboundKind, InboundMessage
+from waypost.domain.pricing import pricing_text
 from waypost.domain.status import Status, StatusFact
 from waypost.domain.update import InboundUpdate, OtherUpdate, ParkedUpdate, StatusUpdate, Update
 from waypost.providers.cloud_api.errors import read_error
@@ -114,13 +115,23 @@ def _read_status(item: JsonObject, number_id: str) -> Update:
         phone_number_id=number_id,
         wamid=wamid,
         fact=_failure(item, occurred_at_us) if status is Status.FAILED else StatusFact(
-            status=status, occurred_at_us=occurred_at_us
+            status=status, occurred_at_us=occurred_at_us, pricing=_pricing(get("pricing"))
         ),
         token=token if type(token) is str else None,
         recipient=_identifier(get("recipient_id")) or _identifier(get("recipient_user_id")),
         participant=participant,
-        pricing=get("pricing"),
     )  # fmt: skip
+
+
+def _pricing(found: Any) -> str | None:
+    if type(found) is not dict:
+        return None
+    category, type_, billable = found.get("category"), found.get("type"), found.get("billable")
+    return pricing_text(
+        category if type(category) is str else "",
+        type_ if type(type_) is str else "",
+        is_billable=billable if type(billable) is bool else None,
+    )
 
 
 def _failure(item: JsonObject, occurred_at_us: int) -> StatusFact:

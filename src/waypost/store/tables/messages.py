@@ -46,6 +46,7 @@ MESSAGES = Table(
     Column("ended_at_us", BigInteger),
     Column("announced", SmallInteger, nullable=False, server_default="0"),
     Column("pricing", Text),
+    Column("priced_at_us", BigInteger),
     Column("clicked_at_us", BigInteger),
     Column("clicks", Integer, nullable=False, server_default="0"),
 )
@@ -64,6 +65,7 @@ _EXPIRING = text("expires_at_us IS NOT NULL AND state <= 50")
 _KNOWN_UPSTREAM = text("wamid IS NOT NULL")
 _SCHEDULED = text("state = 10")
 _TAGGED = text("caller_data <> ''")
+_UNSENT_OF_BULK = text("bulk_id IS NOT NULL AND state IN (10, 20, 30)")
 
 Index("messages_account", MESSAGES.c.account_id, MESSAGES.c.id)
 Index(
@@ -100,6 +102,12 @@ Index(
     MESSAGES.c.id,
     sqlite_where=_TAGGED,
     postgresql_where=_TAGGED,
+)
+Index(
+    "messages_bulk_unsent",
+    MESSAGES.c.bulk_id,
+    sqlite_where=_UNSENT_OF_BULK,
+    postgresql_where=_UNSENT_OF_BULK,
 )
 Index("messages_wamid", MESSAGES.c.wamid, sqlite_where=_KNOWN_UPSTREAM, postgresql_where=_KNOWN_UPSTREAM)
 

@@ -141,8 +141,17 @@ def upgrade() -> None:
     op.add_column("messages", sa.Column("fallback", sa.Text(), nullable=True))
     op.add_column("messages", sa.Column("bulk_id", sa.Text(), nullable=True))
     op.add_column("messages", sa.Column("pricing", sa.Text(), nullable=True))
+    op.add_column("messages", sa.Column("priced_at_us", sa.BigInteger(), nullable=True))
     op.add_column("messages", sa.Column("clicked_at_us", sa.BigInteger(), nullable=True))
     op.add_column("messages", sa.Column("clicks", sa.Integer(), server_default="0", nullable=False))
+    op.create_index(
+        "messages_bulk_unsent",
+        "messages",
+        ["bulk_id"],
+        unique=False,
+        sqlite_where=sa.text("bulk_id IS NOT NULL AND state IN (10, 20, 30)"),
+        postgresql_where=sa.text("bulk_id IS NOT NULL AND state IN (10, 20, 30)"),
+    )
     op.create_index(
         "messages_scheduled",
         "messages",
@@ -177,6 +186,12 @@ def downgrade() -> None:
         postgresql_where=sa.text("caller_data <> ''"),
     )
     op.drop_index(
+        "messages_bulk_unsent",
+        table_name="messages",
+        sqlite_where=sa.text("bulk_id IS NOT NULL AND state IN (10, 20, 30)"),
+        postgresql_where=sa.text("bulk_id IS NOT NULL AND state IN (10, 20, 30)"),
+    )
+    op.drop_index(
         "messages_scheduled",
         table_name="messages",
         sqlite_where=sa.text("state = 10"),
@@ -184,6 +199,7 @@ def downgrade() -> None:
     )
     op.drop_column("messages", "clicks")
     op.drop_column("messages", "clicked_at_us")
+    op.drop_column("messages", "priced_at_us")
     op.drop_column("messages", "pricing")
     op.drop_column("messages", "bulk_id")
     op.drop_column("messages", "fallback")
