@@ -227,6 +227,19 @@ async def test_the_account_is_the_one_registered(world: World) -> None:
     assert answer["id"] == WABA
 
 
+A_REPLY = {"buttons": [{"type": "quick_reply", "quick_reply": {"id": "yes", "title": "Yes"}}]}
+A_LINK = {"name": "cta_url", "parameters": {"display_text": "Look", "url": "https://shop.invalid/"}}
+
+
+def carousel_of(*actions: dict[str, Any]) -> dict[str, Any]:
+    header = {"type": "image", "image": {"link": "https://shop.invalid/a.jpg"}}
+    cards = [
+        {"card_index": place, "type": "cta_url", "header": header, "body": {"text": "x"}, "action": action}
+        for place, action in enumerate(actions)
+    ]
+    return interactive(type="carousel", action={"cards": cards})
+
+
 MORE_INTERACTIVE: dict[str, tuple[dict[str, Any], int]] = {
     "good flow": (
         interactive(
@@ -262,11 +275,48 @@ MORE_INTERACTIVE: dict[str, tuple[dict[str, Any], int]] = {
         interactive(
             type="carousel",
             action={
-                "cards": [{"card_index": i, "type": "product", "action": {}, "body": {"text": "x"}} for i in (0, 1)]
+                "cards": [
+                    {"card_index": i, "type": "product", "action": {"catalog_id": "1", "product_retailer_id": f"{i}"}}
+                    for i in (0, 1)
+                ]
             },
         ),
         200,
     ),
+    "carousel of replies": (carousel_of(A_REPLY, A_REPLY), 200),
+    "carousel of links": (carousel_of(A_LINK, A_LINK), 200),
+    "carousel of replies and links": (carousel_of(A_REPLY, A_LINK), 131009),
+    "carousel with a long reply": (
+        carousel_of(*({"buttons": [{"type": "quick_reply", "quick_reply": {"id": "i" * 21, "title": "Yes"}}]},) * 2),
+        131009,
+    ),
+    "carousel out of order": (
+        interactive(type="carousel", action={"cards": [{"card_index": 1, "type": "product"}] * 2}),
+        131009,
+    ),
+    "products of two catalogues": (
+        interactive(
+            type="carousel",
+            action={
+                "cards": [
+                    {
+                        "card_index": i,
+                        "type": "product",
+                        "action": {"catalog_id": f"{i}", "product_retailer_id": "1"},
+                    }
+                    for i in (0, 1)
+                ]
+            },
+        ),
+        131009,
+    ),
+    "address of no country": (
+        interactive(type="address_message", action={"name": "address_message", "parameters": {}}),
+        131008,
+    ),
+    "two emoji": ({"type": "reaction", "reaction": {"message_id": "wamid.x", "emoji": "👍🎉"}}, 131009),
+    "an emoji of several": ({"type": "reaction", "reaction": {"message_id": "wamid.x", "emoji": "👩🏽‍🔧"}}, 200),
+    "a flag": ({"type": "reaction", "reaction": {"message_id": "wamid.x", "emoji": "🇮🇳"}}, 200),
     "picture header": (interactive(header={"type": "image", "image": {"link": "https://shop.invalid/a.jpg"}}), 200),
     "header with id and link": (interactive(header={"type": "image", "image": {"id": "1", "link": "x"}}), 131009),
     "header of no kind": (interactive(header={"type": "smell"}), 131009),
@@ -277,7 +327,7 @@ MORE_INTERACTIVE: dict[str, tuple[dict[str, Any], int]] = {
             header={"type": "text", "text": "Head"},
             action={
                 "catalog_id": "1",
-                "sections": [{"product_items": [{}] * 20}, {"product_items": [{}] * 20}],
+                "sections": [{"title": "S", "product_items": [{"product_retailer_id": "a"}] * 20}] * 2,
             },
         ),
         131009,
@@ -287,7 +337,7 @@ MORE_INTERACTIVE: dict[str, tuple[dict[str, Any], int]] = {
         100,
     ),
     "row that is no object": (a_list(["row"]), 100),  # type: ignore[list-item]
-    "card of no kind": (interactive(type="carousel", action={"cards": [{"type": "ace"}] * 2}), 131009),
+    "card of no kind": (interactive(type="carousel", action={"cards": [{"card_index": 0, "type": "ace"}] * 2}), 131009),
     "card that is no object": (interactive(type="carousel", action={"cards": [1, 2]}), 100),
     "wrong action name": (interactive(type="location_request_message", action={"name": "stay"}), 131009),
     "button of another kind": (interactive(action={"buttons": [{"type": "url"}]}), 131009),

@@ -1,7 +1,7 @@
 """Texts, places, contact cards and reactions (contract, sections 2.5, 2.7 and 2.11)."""
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from waypost.contract.checks import only_object, optional_text, required, required_id, required_object, required_text
 from waypost.contract.decoding import JsonObject
@@ -22,6 +22,16 @@ CONTACTS_MAX: Final = 257
 
 _DEGREES: Final = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
 _BIRTHDAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+# One symbol as people see it: a flag, a keycap, or pictures joined into one. Ranges, not a list, so that emoji of later
+# years count too (Unicode Technical Standard 51, section 1.4.9).
+_PICTURE: Final = (
+    "[\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d"
+    "\u3297\u3299\U0001f000-\U0001f1e5\U0001f200-\U0001faff]\ufe0f?[\U0001f3fb-\U0001f3ff]?\ufe0f?"
+)
+_EMOJI: Final = re.compile(
+    "[\U0001f1e6-\U0001f1ff]{2}|[0-9#*]\ufe0f?\u20e3|"
+    f"{_PICTURE}(?:[\U000e0020-\U000e007e]+\U000e007f|(?:\u200d{_PICTURE})*)"
+)
 _CARD_ARRAYS: Final = ("phones", "emails", "urls", "addresses")
 
 
@@ -70,8 +80,8 @@ def parse_contacts(entry: JsonObject) -> Contacts:
     return Contacts(contacts=[_card(card) for card in cards])
 
 
-def _card(card: JsonObject) -> JsonObject:
-    """Return a card as it came, without its nulls, which upstream does not take."""
+def _card(card: JsonObject) -> Any:
+    """Return a card as it came, without its nulls at any depth, which upstream does not take."""
     required_text(required_object(card, "name"), "formatted_name")
     for member in _CARD_ARRAYS:
         value = card.get(member)
@@ -82,12 +92,20 @@ def _card(card: JsonObject) -> JsonObject:
     birthday = optional_text(card, "birthday")
     if birthday is not None and not _BIRTHDAY.fullmatch(birthday):
         raise RefusedError(is_invalid("birthday"))
-    return {member: value for member, value in card.items() if value is not None}
+    return _without_nulls(card)
+
+
+def _without_nulls(value: Any) -> Any:
+    if type(value) is dict:
+        return {member: _without_nulls(inner) for member, inner in value.items() if inner is not None}
+    return [_without_nulls(inner) for inner in value if inner is not None] if type(value) is list else value
 
 
 def parse_reaction(entry: JsonObject) -> Reaction:
-    """Return ``type_reaction[0]``; an ``emoji`` of ``""`` takes the reaction back."""
+    """Return ``type_reaction[0]``: one emoji, or ``""``, which takes the reaction back."""
     element = only_object(entry, "type_reaction")
     message_id = required_id(element, "message_id")
     emoji = "" if element.get("emoji") == "" else required_text(element, "emoji")
+    if emoji and not _EMOJI.fullmatch(emoji):
+        raise RefusedError(is_invalid("emoji"))
     return Reaction(message_id=message_id, emoji=emoji)

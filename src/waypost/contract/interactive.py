@@ -16,36 +16,48 @@ from waypost.contract.checks import (
     required_text,
 )
 from waypost.contract.decoding import JsonObject
-from waypost.contract.errors import RefusedError, is_invalid, only_one_entry, too_many_entries
+from waypost.contract.errors import RefusedError, only_one_entry, too_many_entries
+from waypost.contract.interactive_shapes import (
+    BODY_CHARACTERS_MAX,
+    BUTTON_ID_CHARACTERS_MAX,
+    BUTTONS_MAX,
+    FOOTER_CHARACTERS_MAX,
+    HEADER_CHARACTERS_MAX,
+    LABEL_CHARACTERS_MAX,
+    LIST_BODY_CHARACTERS_MAX,
+    ROW_DESCRIPTION_CHARACTERS_MAX,
+    ROW_ID_CHARACTERS_MAX,
+    ROW_TITLE_CHARACTERS_MAX,
+    ROWS_MAX,
+    SECTION_TITLE_CHARACTERS_MAX,
+    SECTIONS_MAX,
+    check_link,
+    check_shape,
+    check_unique,
+)
 from waypost.domain.message import Interactive
 
-# Limits: Cloud API, interactive reply buttons, list and call-to-action messages, Sep 2026; all in characters.
-HEADER_CHARACTERS_MAX: Final = 60
-BODY_CHARACTERS_MAX: Final = 1024
-LIST_BODY_CHARACTERS_MAX: Final = 4096
-FOOTER_CHARACTERS_MAX: Final = 60
-BUTTONS_MAX: Final = 3
-BUTTON_ID_CHARACTERS_MAX: Final = 256
-LABEL_CHARACTERS_MAX: Final = 20
-SECTIONS_MAX: Final = 10
-ROWS_MAX: Final = 10
-SECTION_TITLE_CHARACTERS_MAX: Final = 24
-ROW_ID_CHARACTERS_MAX: Final = 200
-ROW_TITLE_CHARACTERS_MAX: Final = 24
-ROW_DESCRIPTION_CHARACTERS_MAX: Final = 72
+_BODILESS = "product"
+"""The one kind of the provider's that may come without a body."""
 
 
 def parse_interactive(entry: JsonObject) -> Interactive:
     """
     Return ``type_interactive[0]`` in the provider's shape.
 
-    An element whose ``body`` is an object is in that shape already and passed through, whatever its kind.
+    An element whose ``body`` is an object is in that shape already: it is held to the provider's limits and passed
+    through without its nulls, whatever its kind. So is a product without a body.
     """
     element = only_object(entry, "type_interactive")
-    if type(element.get("body")) is dict:
-        return Interactive(definition=element)
+    body = element.get("body")
+    if type(body) is dict or (body is None and element.get("type") == _BODILESS):
+        check_shape(element)
+        definition = _without_nulls(element)
+        if type(definition.get("action")) is dict:
+            definition["action"] = _without_nulls(definition["action"])
+        return Interactive(definition=definition)
     kind = required_choice(element, "type", tuple(_ACTIONS))
-    definition: JsonObject = {"type": kind}
+    definition = {"type": kind}
     header = _parse_header(element, kind)
     if header is not None:
         definition["header"] = header
@@ -56,6 +68,10 @@ def parse_interactive(entry: JsonObject) -> Interactive:
         definition["footer"] = {"text": footer}
     definition["action"] = _ACTIONS[kind](only_object(element, "action"))
     return Interactive(definition=definition)
+
+
+def _without_nulls(holder: JsonObject) -> JsonObject:
+    return {member: value for member, value in holder.items() if value is not None}
 
 
 def _parse_header(element: JsonObject, kind: str) -> JsonObject | None:
@@ -74,9 +90,7 @@ def _parse_header(element: JsonObject, kind: str) -> JsonObject | None:
 
 def _parse_reply_buttons(action: JsonObject) -> JsonObject:
     replies = [_parse_reply(button) for button in required_objects(action, "buttons", at_most=BUTTONS_MAX)]
-    for member in ("id", "title"):
-        if len({reply[member] for reply in replies}) < len(replies):
-            raise RefusedError(is_invalid(member))
+    check_unique(replies, "id", "title")
     return {"buttons": [{"type": "reply", "reply": reply} for reply in replies]}
 
 
@@ -94,21 +108,19 @@ def _parse_link(action: JsonObject) -> JsonObject:
     if len(buttons) > 1:
         raise RefusedError(only_one_entry("buttons"))
     parameters = required_object(buttons[0], "parameters")
-    return {
-        "name": "cta_url",
-        "parameters": {
-            "display_text": required_text(parameters, "display_text", at_most=LABEL_CHARACTERS_MAX),
-            "url": required_text(parameters, "url"),
-        },
-    }
+    display_text = required_text(parameters, "display_text", at_most=LABEL_CHARACTERS_MAX)
+    check_link(parameters, "url")
+    return {"name": "cta_url", "parameters": {"display_text": display_text, "url": parameters["url"]}}
 
 
 def _parse_list(action: JsonObject) -> JsonObject:
     label = required_text(action, "button", at_most=LABEL_CHARACTERS_MAX)
     sections = required_objects(action, "sections", at_most=SECTIONS_MAX)
     parsed = [_parse_section(section, needs_title=len(sections) > 1) for section in sections]
-    if sum(len(section["rows"]) for section in parsed) > ROWS_MAX:
+    rows = [row for section in parsed for row in section["rows"]]
+    if len(rows) > ROWS_MAX:
         raise RefusedError(too_many_entries("rows", ROWS_MAX))
+    check_unique(rows, "id")
     return {"button": label, "sections": parsed}
 
 

@@ -121,27 +121,63 @@ def _check_product(action: dict[str, Any]) -> None:
 def _check_product_list(action: dict[str, Any]) -> None:
     a_text(action, "catalog_id", at=f"{_AT}['catalog_id']")
     products = 0
-    for index, section in enumerate(a_list(action, "sections", at=f"{_AT}['sections']", least=1, most=10)):
+    sections = a_list(action, "sections", at=f"{_AT}['sections']", least=1, most=10)
+    for index, section in enumerate(sections):
         at = f"{_AT}['sections'][{index}]"
         if not isinstance(section, dict):
             raise malformed(f"Param {at} must be a JSON object.")
-        products += len(a_list(section, "product_items", at=f"{at}['product_items']", least=1, most=30))
+        a_text(section, "title", at=f"{at}['title']", chars_max=24, is_required=len(sections) > 1)
+        items = a_list(section, "product_items", at=f"{at}['product_items']", least=1, most=30)
+        for item_index, item in enumerate(items):
+            item_at = f"{at}['product_items'][{item_index}]"
+            if not isinstance(item, dict):
+                raise malformed(f"Param {item_at} must be a JSON object.")
+            a_text(item, "product_retailer_id", at=f"{item_at}['product_retailer_id']")
+        products += len(items)
     if products > 30:
         raise invalid("At most 30 products may be given.")
 
 
 def _check_carousel(action: dict[str, Any]) -> None:
     cards = a_list(action, "cards", at=f"{_AT}['cards']", least=2, most=10)
+    kinds = set()
     for index, card in enumerate(cards):
         at = f"{_AT}['cards'][{index}]"
         if not isinstance(card, dict):
             raise malformed(f"Param {at} must be a JSON object.")
+        if card.get("card_index") != index:
+            raise invalid(f"Param {at}['card_index'] must be {index}.")
         if card.get("type") not in ("cta_url", "product"):
             raise invalid(f"Param {at}['type'] must be cta_url or product.")
-        an_object(card, "action", at=f"{at}['action']")
-        if "body" in card:
-            body = an_object(card, "body", at=f"{at}['body']")
-            a_text(body, "text", at=f"{at}['body']['text']", chars_max=160)
+        kinds.add(_check_card(card, at=at))
+    if len(kinds) > 1:
+        raise invalid("All cards must have the same kind of button, or products of one catalog.")
+
+
+def _check_card(card: dict[str, Any], *, at: str) -> str:
+    action = an_object(card, "action", at=f"{at}['action']")
+    if card["type"] == "product":
+        a_text(action, "product_retailer_id", at=f"{at}['action']['product_retailer_id']")
+        return f"product {a_text(action, 'catalog_id', at=f'{at}[action][catalog_id]')}"
+    _check_header(an_object(card, "header", at=f"{at}['header']"), ("image", "video"))
+    if "body" in card:
+        body = an_object(card, "body", at=f"{at}['body']")
+        a_text(body, "text", at=f"{at}['body']['text']", chars_max=160)
+    if "buttons" not in action:
+        _named("cta_url", _check_cta_url)(action)
+        return "cta_url"
+    for index, button in enumerate(a_list(action, "buttons", at=f"{at}['action']['buttons']", least=1, most=3)):
+        button_at = f"{at}['action']['buttons'][{index}]"
+        if not isinstance(button, dict) or button.get("type") != "quick_reply":
+            raise invalid(f"Param {button_at}['type'] must be quick_reply.")
+        reply = an_object(button, "quick_reply", at=f"{button_at}['quick_reply']")
+        a_text(reply, "id", at=f"{button_at}['quick_reply']['id']", chars_max=20)
+        a_text(reply, "title", at=f"{button_at}['quick_reply']['title']", chars_max=20)
+    return "quick_reply"
+
+
+def _check_address(action: dict[str, Any]) -> None:
+    a_text(_parameters(action), "country", at=f"{_AT}['parameters']['country']")
 
 
 def _check_nothing(action: dict[str, Any]) -> None:
@@ -159,7 +195,7 @@ _ACTIONS: dict[str, tuple[tuple[str, ...], Callable[[dict[str, Any]], None]]] = 
     "product_list": (("text",), _check_product_list),
     "catalog_message": ((), _named("catalog_message", _check_nothing)),
     "carousel": ((), _check_carousel),
-    "address_message": ((), _named("address_message", _check_nothing)),
+    "address_message": ((), _named("address_message", _check_address)),
     "request_contact_info": ((), _named("request_contact_info", _check_nothing)),
     "call_permission_request": ((), _named("call_permission_request", _check_nothing)),
     "voice_call": (_MEDIA_HEADERS, _named("voice_call", _check_nothing)),

@@ -5,6 +5,7 @@ observation: 100 for a body of the wrong shape, 131008 for a parameter that is m
 cannot be.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,16 @@ BODY_CHARS_MAX = 4096
 CAPTION_CHARS_MAX = 1024
 OPAQUE_CHARS_MAX = 512
 CONTACTS_MAX = 257
+
+# A flag, a keycap, or pictures joined into one (Unicode Technical Standard 51).
+_PICTURE = (
+    "[\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d"
+    "\u3297\u3299\U0001f000-\U0001f1e5\U0001f200-\U0001faff]\ufe0f?[\U0001f3fb-\U0001f3ff]?\ufe0f?"
+)
+_EMOJI = re.compile(
+    "[\U0001f1e6-\U0001f1ff]{2}|[0-9#*]\ufe0f?\u20e3|"
+    f"{_PICTURE}(?:[\U000e0020-\U000e007e]+\U000e007f|(?:\u200d{_PICTURE})*)"
+)
 
 MEDIA_TYPES = ("image", "video", "audio", "document", "sticker")
 _WITH_CAPTION = ("image", "video", "document")
@@ -142,7 +153,7 @@ def _check_reaction(body: dict[str, Any]) -> None:
     emoji = reaction.get("emoji")
     if emoji is None:
         raise missing("reaction['emoji']")
-    if not isinstance(emoji, str) or len(emoji) > 16 or (emoji and emoji.isascii()):
+    if not isinstance(emoji, str) or (emoji and not _EMOJI.fullmatch(emoji)):
         raise invalid("Param reaction['emoji'] must be a single emoji or an empty string.")
 
 
