@@ -18,7 +18,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic import model_validator as check_together
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from waypost.settings_text import SettingsError, explain, find_unknown_names
+from waypost.settings_text import (
+    SettingsError,
+    check_blob_url,
+    check_database_url,
+    check_web_url,
+    explain,
+    find_unknown_names,
+)
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _DAY_SECONDS = 86_400.0
@@ -39,26 +46,6 @@ def _parse_network(value: object) -> object:
         raise ValueError(f"`{value}` is not a network such as 10.0.0.0/8") from error
 
 
-def _check_web_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("must be an http:// or https:// URL with a host, without query or fragment")
-    return url.rstrip("/")
-
-
-def _check_database_url(url: str) -> str:
-    if not url.startswith(("sqlite:///", "postgresql://", "postgres://")):
-        raise ValueError("must start with sqlite:/// or postgresql://")
-    return url.replace("postgres://", "postgresql://", 1) if url.startswith("postgres://") else url
-
-
-def _check_blob_url(url: str) -> str:
-    parts = urlsplit(url)
-    if not (parts.scheme == "file" and parts.path.startswith("/")) and not (parts.scheme == "s3" and parts.netloc):
-        raise ValueError("must be file:///an/absolute/directory or s3://bucket/prefix")
-    return url.rstrip("/")
-
-
 Networks = Annotated[
     tuple[Annotated[_Network, BeforeValidator(_parse_network)], ...], NoDecode, BeforeValidator(_split_commas)
 ]
@@ -67,9 +54,9 @@ SecondsList = Annotated[
 ]
 Role = Literal["accept", "dispatch", "receive", "notify", "maintenance"]
 Roles = Annotated[tuple[Role, ...], NoDecode, BeforeValidator(_split_commas), Field(min_length=1)]
-WebUrl = Annotated[str, AfterValidator(_check_web_url)]
-DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
-BlobUrl = Annotated[str, AfterValidator(_check_blob_url)]
+WebUrl = Annotated[str, AfterValidator(check_web_url)]
+DatabaseUrl = Annotated[str, AfterValidator(check_database_url)]
+BlobUrl = Annotated[str, AfterValidator(check_blob_url)]
 Seconds = Annotated[float, Field(gt=0, le=30 * _DAY_SECONDS)]
 Count = Annotated[int, Field(ge=1)]
 Size = Annotated[int, Field(ge=1)]
@@ -163,12 +150,30 @@ class DispatchSettings(_Group):
     )
 
 
+class BulkSettings(_Group):
+    """Bulk sends."""
+
+    chunk_rows: Annotated[int, Field(ge=1, le=1000)] = Field(
+        500, description="Most rows of a bulk send that become messages in one transaction."
+    )
+    backlog_max: Count = Field(
+        2000, description="Most messages of one bulk send that wait to be sent; its other rows wait as rows."
+    )
+    poll_seconds: Seconds = Field(1.0, description="Longest wait before looking for bulk sends to feed, in seconds.")
+    rows_max: Annotated[int, Field(ge=1, le=1_000_000_000)] = Field(
+        5_000_000, description="Most rows of one bulk send."
+    )
+
+
 class ReceiveSettings(_Group):
     """What the provider reports."""
 
     heartbeat_seconds: Seconds = Field(5.0, description="Time between marks that our ingress is up, in seconds.")
     parked_hours: Annotated[float, Field(gt=0, le=2160)] = Field(
         336.0, description="How long a status that matches no message is kept for a late match, in hours."
+    )
+    template_list_seconds: Seconds = Field(
+        600.0, description="Time between readings of a business account's templates, in seconds, made longer by chance."
     )
 
 
@@ -345,6 +350,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     leases: LeaseSettings = LeaseSettings()
     dispatch: DispatchSettings = DispatchSettings()
+    bulk: BulkSettings = BulkSettings()
     receive: ReceiveSettings = ReceiveSettings()
     notify: NotifySettings = NotifySettings()
     media: MediaSettings = MediaSettings()

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -162,3 +163,26 @@ def explain(model: type[BaseModel], error: ValidationError) -> list[str]:
             name = PREFIX + "__".join(place).upper() if place else "settings"
             lines.append(f"{name}: {text}.")
     return list(dict.fromkeys(lines))
+
+
+def check_web_url(url: str) -> str:
+    """Return a URL that others can be joined to, without a slash at its end."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an http:// or https:// URL with a host, without query or fragment")
+    return url.rstrip("/")
+
+
+def check_database_url(url: str) -> str:
+    """Return a database's URL, its scheme spelt out."""
+    if not url.startswith(("sqlite:///", "postgresql://", "postgres://")):
+        raise ValueError("must start with sqlite:/// or postgresql://")
+    return url.replace("postgres://", "postgresql://", 1) if url.startswith("postgres://") else url
+
+
+def check_blob_url(url: str) -> str:
+    """Return the URL of a store of files, without a slash at its end."""
+    parts = urlsplit(url)
+    if not (parts.scheme == "file" and parts.path.startswith("/")) and not (parts.scheme == "s3" and parts.netloc):
+        raise ValueError("must be file:///an/absolute/directory or s3://bucket/prefix")
+    return url.rstrip("/")
