@@ -7,10 +7,12 @@ of their own. So at a stop the dispatcher drains while the provider's webhooks a
 
 from collections.abc import Collection
 
+from waypost.accept.acceptor import Acceptor
+from waypost.accept.bulk import BulkFeeder, FeedLimits
 from waypost.app.clients import Clients, open_clients
 from waypost.app.foundation import Foundation
 from waypost.app.media_supply import MediaSupply
-from waypost.app.observers import DispatchMetrics
+from waypost.app.observers import DispatchMetrics, SendMetrics
 from waypost.app.parts import Part
 from waypost.app.web_parts import WebParts
 from waypost.dispatch.dispatcher import Dispatcher
@@ -24,6 +26,7 @@ from waypost.maintenance.gauges import Gauges
 from waypost.maintenance.leases import LOCK_FILE, ExclusiveOwnership, LeasedOwnership
 from waypost.maintenance.policy_clock import PolicyClockKeeper
 from waypost.maintenance.retention import Retention
+from waypost.maintenance.tallying import TallyFolder
 from waypost.media.collector import Collector
 from waypost.media.supplier import Supplier
 from waypost.notify.notifier import Notifier
@@ -71,13 +74,16 @@ class Gateway:
         )
         self.media_wait = self._media_wait()
         self.dispatcher = self._dispatcher()
+        self.feeder = self._feeder()
         self.web = WebParts(
             foundation,
             roles,
             authenticator=self.authenticator,
             collector=self.collector,
+            calls=self.clients.calls,
             overload=self.gauges,
             wake_dispatcher=self.dispatcher.wake,
+            wake_feeder=self.feeder.wake,
             lanes_ended=self._lanes_ended,
             wake_notifier=self.notifier.wake,
         )
@@ -187,6 +193,21 @@ class Gateway:
             on_told=self.notifier.wake,
         )
 
+    def _feeder(self) -> BulkFeeder:
+        foundation, limits = self.foundation, self.foundation.settings.bulk
+        return BulkFeeder(
+            database=foundation.database,
+            directory=foundation.directory,
+            clock=foundation.clock,
+            acceptor=Acceptor(foundation.database, foundation.directory, foundation.clock, foundation.ids),
+            overload=self.gauges,
+            observer=SendMetrics(foundation.metrics),
+            limits=FeedLimits(
+                chunk_rows=limits.chunk_rows, backlog_max=limits.backlog_max, poll_seconds=limits.poll_seconds
+            ),
+            on_accepted=self.dispatcher.wake,
+        )
+
     def _doubt_watch(self) -> DoubtWatch:
         foundation, limits = self.foundation, self.foundation.settings.dispatch
         return DoubtWatch(
@@ -243,6 +264,8 @@ class Gateway:
                 Part(name=heartbeat.name, running=heartbeat.run),
                 Part(name=collector.name, running=collector.run, closing=collector.stop),
             ]
+        if "accept" in roles:
+            services.append(Part(name=self.feeder.name, running=self.feeder.run))
         if "maintenance" in roles:
             services += self._maintenance()
         if "notify" in roles:
@@ -309,4 +332,5 @@ class Gateway:
             parked_hours=settings.receive.parked_hours,
         )
         clock = PolicyClockKeeper(database=foundation.database, clock=foundation.clock)
-        return [Part(name=loop.name, running=loop.run) for loop in (expiry, retention, clock)]
+        tallies = TallyFolder(database=foundation.database)
+        return [Part(name=loop.name, running=loop.run) for loop in (expiry, retention, clock, tallies)]

@@ -1,0 +1,41 @@
+"""The folding of counts: what transactions have appended is summed into the table of counts, bounded bit by bit."""
+
+import asyncio
+from typing import Final
+
+from waypost.observe import get_logger
+from waypost.service import rest
+from waypost.store.engine import Database, StoreUnavailableError
+from waypost.store.tallies import fold_tallies
+
+TURN_SECONDS: Final = 5.0
+BATCH_MAX: Final = 2_000
+
+
+class TallyFolder:
+    """
+    Folds every few seconds; a service. Several nodes may run it at once: each change is folded once.
+
+    Readers sum both tables, so nobody waits for this; it only keeps the appended rows few.
+    """
+
+    name = "tallies"
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+        self._log = get_logger("tallies")
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Fold until stopped; while there is more than a batch, at once again."""
+        while not stopping.is_set():
+            folded = 0
+            try:
+                folded = await self.turn()
+            except StoreUnavailableError as error:
+                self._log.warning("tallies.store_unavailable", error=str(error))
+            if folded < BATCH_MAX:
+                await rest(stopping, TURN_SECONDS)
+
+    async def turn(self) -> int:
+        """Fold at most a batch in one transaction; return how many changes. Raises StoreUnavailableError."""
+        return await self._database.write(lambda tx: fold_tallies(tx, at_most=BATCH_MAX))
