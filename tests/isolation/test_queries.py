@@ -20,6 +20,7 @@ OWN_WORK = {
     "directory": "loads what is known of all accounts into memory",
     "doubt": "the dispatcher judges attempts of every source of its shards",
     "expiry": "ends what was not sent in time, whoever it belongs to",
+    "feeding": "makes messages of the rows of bulk sends, whoever they belong to",
     "following": "statuses come by the provider's ids; whose they are is checked against the number they came to",
     "gauges": "counts for all accounts",
     "media_retention": "removes files that nobody refers to any more",

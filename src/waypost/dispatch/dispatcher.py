@@ -27,6 +27,7 @@ from waypost.ports import Accepted, Clock, IdFactory, Provider, ShardLeases
 from waypost.store.claiming import Candidate, LaneKey, find_sources_with_work
 from waypost.store.directory import Directory, Source
 from waypost.store.engine import Database, Lane, Step, StoreUnavailableError
+from waypost.store.quarantine import find_next_due
 
 IDLE_FORGET_SECONDS: Final = 10.0
 STORE_RETRY_SECONDS: Final = 0.5
@@ -197,6 +198,9 @@ class Dispatcher:
             self._released |= released
             self._next_poll = 0.0
             raise
+        if is_due:
+            # What was due may have been queued by another node's round, for a source of ours.
+            self._next_poll = 0.0
 
     async def _run_round(self, work: Work) -> tuple[Round, RoundResult]:
         self._ended_meanwhile.clear()
@@ -246,7 +250,7 @@ class Dispatcher:
         )
 
     async def _poll(self, now: float) -> None:
-        """See which sources are ours and which have work; take over what is new to us."""
+        """See which sources are ours, which have work, and when the next is due; take over what is new to us."""
         self._next_poll = now + self._limits.poll_seconds
         snapshot = self._directory.now
         owned_shards = self._leases.owned()
@@ -259,8 +263,11 @@ class Dispatcher:
         for source_id, source in owned.items():
             self._lanes.sources[source_id].bucket.set_pace(source.pace or self._limits.number_pace)
         idle = [source_id for source_id in owned if source_id not in self._active]
-        if idle:
-            self._active |= set(await self._database.read(lambda tx: find_sources_with_work(tx, idle)))
+        # Another process may have scheduled, moved or queued something: nobody wakes us for that.
+        with_work, self._next_due_us = await self._database.read(
+            lambda tx: (find_sources_with_work(tx, idle), find_next_due(tx, self._quarantine.withheld))
+        )
+        self._active |= set(with_work)
         if now >= self._next_forget:
             self._next_forget = now + IDLE_FORGET_SECONDS
             self._lanes.forget_idle(now)
@@ -281,7 +288,6 @@ class Dispatcher:
             starts = taken.recent_starts.get(source.id, [])
             lane.replay([(recipient, now - max(0, now_us - at_us) / 1_000_000) for recipient, at_us in starts])
             self._lanes.sources[source.id] = lane
-        self._next_due_us = 0
         if taken.in_doubt:
             self._log.warning("dispatch.attempts_in_doubt", attempts=taken.in_doubt, sources=len(sources))
             self._on_told()

@@ -170,7 +170,7 @@ class Quarantine:
         ):
             if message_id in self.withheld:
                 continue
-            is_written = await self._wrote(partial(promote_one, message_id=message_id))
+            is_written = await self._wrote(partial(promote_one, message_id=message_id, now_us=now_us))
             if not is_written and not await self._end(source_id, message_id):
                 self.withheld.add(message_id)
 

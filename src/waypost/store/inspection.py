@@ -26,6 +26,8 @@ _COLUMNS: Final = (
     "m.sent_at_us, m.delivered_at_us, m.read_at_us, m.played_at_us, m.failed_at_us, m.failure, m.failure_code, "
     "m.failure_detail, m.ended_at_us"
 )
+MESSAGE_ROW_COLUMNS: Final = _COLUMNS
+"""What makes a ``MessageRow``, of messages named ``m``."""
 _MATCHES: Final = (
     "m.state = ANY(:states) "
     "AND (CAST(:recipient AS TEXT) IS NULL OR m.recipient = :recipient) "
@@ -76,6 +78,10 @@ _QUEUES: Final = Sql(
             SELECT m.accepted_at_us, m.id FROM messages m WHERE m.source_id = s.id AND m.state = 30 AND m.priority = 1
                 AND m.id = (SELECT MIN(o.id) FROM messages o
                             WHERE o.source_id = s.id AND o.state = 30 AND o.priority = 1)
+            UNION ALL
+            SELECT m.accepted_at_us, m.id FROM messages m WHERE m.source_id = s.id AND m.state = 30 AND m.priority = 2
+                AND m.id = (SELECT MIN(o.id) FROM messages o
+                            WHERE o.source_id = s.id AND o.state = 30 AND o.priority = 2)
         ) AS h)
     FROM sources s WHERE s.account_id = :account_id ORDER BY s.id
     """

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from waypost.web.documents import Documents
 from waypost.web.manage.account_routes import AccountRoutes, KeyRoutes
+from waypost.web.manage.bulk_routes import BulkRoutes
 from waypost.web.manage.consent_routes import ConsentRoutes
 from waypost.web.manage.context import ManageContext
 from waypost.web.manage.guarding import Gate, answer_problem, routing_problem
@@ -38,6 +39,7 @@ def build_manage_app(context: ManageContext) -> FastAPI:
         KeyRoutes,
         SourceRoutes,
         MessageRoutes,
+        BulkRoutes,
         WebhookRoutes,
         MediaRoutes,
         ConsentRoutes,

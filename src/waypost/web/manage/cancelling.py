@@ -1,8 +1,10 @@
 """Cancelling a message: taken back, and told to subscribers, in one transaction."""
 
+from collections.abc import Sequence
+
 from waypost.domain.errors import FailureReason
 from waypost.outbox import failed_news, tell
-from waypost.store.cancellation import cancel_messages
+from waypost.store.cancellation import CancelledMessage, cancel_messages
 from waypost.store.claiming import LaneKey
 from waypost.store.directory import Snapshot
 from waypost.store.inspection import find_message
@@ -32,6 +34,21 @@ def cancel_message(tx: Tx, editor: Editor, account_id: str, message_id: str, *, 
             f"The message cannot be cancelled any more: it is {status_name(found[0].state)}.",
             hint="Only messages that are scheduled, waiting or queued can be cancelled.",
         )
+    tell_cancelled(tx, editor, account_id, cancelled, snapshot=snapshot, now_us=now_us)
+    editor.note(tx, account_id=account_id, action="message.cancel", target=message_id)
+    return cancelled[0].source_id, cancelled[0].recipient
+
+
+def tell_cancelled(
+    tx: Tx,
+    editor: Editor,
+    account_id: str,
+    cancelled: Sequence[CancelledMessage],
+    *,
+    snapshot: Snapshot,
+    now_us: int,
+) -> None:
+    """Tell subscribers of messages just cancelled, in the same transaction."""
     news = [
         failed_news(
             account_id=account_id,
@@ -46,5 +63,3 @@ def cancel_message(tx: Tx, editor: Editor, account_id: str, message_id: str, *, 
         for one in cancelled
     ]
     tell(tx, snapshot, editor.ids, news, now_us=now_us)
-    editor.note(tx, account_id=account_id, action="message.cancel", target=message_id)
-    return cancelled[0].source_id, cancelled[0].recipient

@@ -31,7 +31,8 @@ class ManageContext:
     """
     Everything the manage API needs, passed in by whoever builds the process.
 
-    ``notify_now`` and ``dispatch_now`` are called after a change that gives the notifier or the dispatcher work;
+    ``notify_now``, ``dispatch_now`` and ``feed_now`` are called after a change that gives the notifier, the dispatcher
+    or the feeder of bulk sends work;
     ``lanes_ended`` with the lanes of messages that were ended before they were sent.
     """
 
@@ -44,6 +45,7 @@ class ManageContext:
     ids: IdFactory
     notify_now: Callable[[], None] = do_nothing
     dispatch_now: Callable[[], None] = do_nothing
+    feed_now: Callable[[], None] = do_nothing
     lanes_ended: Callable[[Collection[LaneKey]], None] = tell_nobody
 
     @property

@@ -185,6 +185,13 @@ class ConsentExport(Request):
     limit: int = Field(default=200, ge=1, le=200)
 
 
+class ConsentFile(Request):
+    """Which file to make: where recipients stand now, or everything that was recorded; as CSV or JSON."""
+
+    content: Literal["consents", "history"] = "consents"
+    form: Literal["csv", "json"] = "csv"
+
+
 class ConsentHistory(Request):
     """Whose history to read."""
 
@@ -223,6 +230,14 @@ class MessageSearch(Request):
     until: AwareDatetime | None = None
     cursor: str | None = Field(default=None, max_length=CURSOR_CHARACTERS_MAX)
     limit: int = Field(default=50, ge=1, le=200)
+
+
+class Rescheduling(Request):
+    """When to send a scheduled message instead."""
+
+    scheduled_at: AwareDatetime = Field(
+        description="RFC 3339 with offset, at most 30 days ahead; a time that has passed means at once."
+    )
 
 
 def given(request: Request) -> frozenset[str]:

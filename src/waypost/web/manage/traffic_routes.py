@@ -7,12 +7,14 @@ from pydantic import AwareDatetime
 
 from waypost.domain.ids import BEFORE_ALL
 from waypost.store.inspection import list_inbound, list_media, search_messages
+from waypost.store.scheduling import list_scheduled
 from waypost.web.manage.cancelling import cancel_message
 from waypost.web.manage.context import ManageContext
 from waypost.web.manage.guarding import Calling, Calls
 from waypost.web.manage.paging import PAGE_ROWS, Cursor, Limit, Listing, next_cursor
 from waypost.web.manage.problems import invalid
-from waypost.web.manage.requests import MessageSearch, MessageStatus
+from waypost.web.manage.requests import MessageSearch, MessageStatus, Rescheduling
+from waypost.web.manage.rescheduling import reschedule_message
 from waypost.web.manage.searching import as_filter, show_message
 from waypost.web.manage.traffic_views import InboundView, MediaView, MessageDetailView, MessageView
 
@@ -30,6 +32,8 @@ class MessageRoutes:
         calls.add("POST", "/messages/search", self.search, "messages.search")
         calls.add("GET", "/messages/{message_id}", self.show, "messages.show")
         calls.add("POST", "/messages/{message_id}/cancel", self.cancel, "messages.cancel")
+        calls.add("POST", "/messages/{message_id}/reschedule", self.reschedule, "messages.reschedule")
+        calls.add("GET", "/scheduled-messages", self.scheduled, "messages.scheduled")
         calls.add("GET", "/inbound-messages", self.inbound, "inbound.list")
 
     async def list_page(
@@ -74,6 +78,26 @@ class MessageRoutes:
         self._context.lanes_ended([lane])
         return await self.show(caller, message_id)
 
+    async def reschedule(self, caller: Calling, message_id: str, request: Rescheduling) -> MessageDetailView:
+        """Move a scheduled message, and its time to live with it. Once acknowledged, it is not sent before."""
+        await self._context.database.write(
+            lambda tx: reschedule_message(tx, caller.editor, caller.account_id, message_id, request),
+            account_id=caller.account_id,
+        )
+        self._context.dispatch_now()
+        return await self.show(caller, message_id)
+
+    async def scheduled(self, caller: Calling, cursor: Cursor = None, limit: Limit = PAGE_ROWS) -> Listing[MessageView]:
+        """List messages that wait for their time, the soonest first."""
+        after = (0, "") if cursor is None else parse_timed_cursor(cursor)
+        rows = await self._context.read(
+            lambda tx: list_scheduled(tx, caller.account_id, after=after, at_most=limit), account_id=caller.account_id
+        )
+        return Listing(
+            items=[MessageView.of(row) for row in rows],
+            next_cursor=next_cursor([f"{row.due_at_us}.{row.id}" for row in rows], limit=limit),
+        )
+
     async def inbound(self, caller: Calling, cursor: Cursor = None, limit: Limit = PAGE_ROWS) -> Listing[InboundView]:
         """List what came in, newest first, without what it says."""
         rows = await self._context.read(
@@ -98,7 +122,7 @@ class MediaRoutes:
 
     async def list_page(self, caller: Calling, cursor: Cursor = None, limit: Limit = PAGE_ROWS) -> Listing[MediaView]:
         """List the account's files, newest first. Their bytes are at `GET /api/v2/media/{mediaId}`."""
-        before = (2**62, "") if cursor is None else parse_media_cursor(cursor)
+        before = (2**62, "") if cursor is None else parse_timed_cursor(cursor)
         rows = await self._context.read(
             lambda tx: list_media(tx, caller.account_id, before=before, at_most=limit), account_id=caller.account_id
         )
@@ -106,8 +130,8 @@ class MediaRoutes:
         return Listing(items=[MediaView.of(row) for row in rows], next_cursor=next_cursor(cursors, limit=limit))
 
 
-def parse_media_cursor(cursor: str) -> tuple[int, str]:
-    """Return where a page of files begins."""
+def parse_timed_cursor(cursor: str) -> tuple[int, str]:
+    """Return where a page begins of what is ordered by time, then id."""
     time_text, separator, media_id = cursor.partition(".")
     if not separator or not (time_text.isascii() and time_text.isdigit()) or len(time_text) > 18:
         raise invalid("cursor", "is not one of ours", hint="Give the next_cursor of the page before, unchanged.")

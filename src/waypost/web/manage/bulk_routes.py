@@ -1,0 +1,249 @@
+"""Bulk sends: one entry to many recipients, fed by the gateway, to be paused, resumed, cancelled and followed."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query
+from starlette.responses import StreamingResponse
+
+from waypost.domain.bulk import BulkState
+from waypost.domain.ids import BEFORE_ALL
+from waypost.store.bulk import BulkRecord, RowOutcome, count_outcomes, count_unsent, find_bulk, list_bulks, list_rows
+from waypost.store.transaction import Tx
+from waypost.web.manage.bulk_editing import (
+    add_bulk,
+    cancel_bulk,
+    cancel_some_messages,
+    pause_bulk,
+    put_rows,
+    start_bulk,
+)
+from waypost.web.manage.bulk_models import (
+    BulkCancellation,
+    BulkCreation,
+    BulkOutcomeView,
+    BulkProgressView,
+    BulkRows,
+    BulkRowView,
+    BulkView,
+    outcome_of,
+    remark_on,
+)
+from waypost.web.manage.context import Caller, ManageContext
+from waypost.web.manage.guarding import Calling, Calls
+from waypost.web.manage.paging import PAGE_ROWS, Cursor, Limit, Listing, next_cursor
+from waypost.web.manage.problems import invalid, not_found
+from waypost.web.manage.traffic_views import status_name
+
+RESULT_COLUMNS: Final = ("position", "recipient", "outcome", "message_id", "status", "remark")
+_POSITION_MAX: Final = 2_000_000_000
+_RESULT_ROWS_PER_READ: Final = 1_000
+_UNSENT_COUNTED_MAX: Final = 100_000
+
+First = Annotated[int, Query(alias="from", ge=0, le=_POSITION_MAX, description="Position of the first row, from 0.")]
+
+
+class BulkRoutes:
+    """Bulk sends of an account."""
+
+    def __init__(self, context: ManageContext) -> None:
+        self._context = context
+
+    def add_to(self, router: APIRouter) -> None:
+        """Add the routes."""
+        calls = Calls(router, tag="Bulk sends")
+        calls.add("POST", "/bulk-sends", self.create, "bulk.create")
+        calls.add("GET", "/bulk-sends", self.list_page, "bulk.list")
+        calls.add("GET", "/bulk-sends/{bulk_id}", self.show, "bulk.show")
+        calls.add("PUT", "/bulk-sends/{bulk_id}/rows", self.put, "bulk.put_rows")
+        calls.add("GET", "/bulk-sends/{bulk_id}/rows", self.rows, "bulk.rows")
+        calls.add("POST", "/bulk-sends/{bulk_id}/start", self.start, "bulk.start")
+        calls.add("POST", "/bulk-sends/{bulk_id}/pause", self.pause, "bulk.pause")
+        calls.add("POST", "/bulk-sends/{bulk_id}/resume", self.resume, "bulk.resume")
+        calls.add("POST", "/bulk-sends/{bulk_id}/cancel", self.cancel, "bulk.cancel")
+        calls.add("GET", "/bulk-sends/{bulk_id}/outcomes", self.outcomes, "bulk.outcomes")
+        calls.add(
+            "GET",
+            "/bulk-sends/{bulk_id}/result.csv",
+            self.result,
+            "bulk.result",
+            responses={200: {"description": "The file, streamed.", "content": {"text/csv": {"schema": _CSV}}}},
+        )
+
+    async def create(self, caller: Calling, request: BulkCreation) -> BulkView:
+        """Make a bulk send without rows, or find the one of the same digest."""
+        policy = self._context.directory.now.accounts[caller.account_id].source_policy
+        record = await self._context.database.write(
+            lambda tx: add_bulk(tx, caller.editor, caller.account_id, request, source_policy=policy),
+            account_id=caller.account_id,
+        )
+        return BulkView.of(record)
+
+    async def list_page(self, caller: Calling, cursor: Cursor = None, limit: Limit = PAGE_ROWS) -> Listing[BulkView]:
+        """List bulk sends, newest first."""
+        records = await self._context.read(
+            lambda tx: list_bulks(tx, caller.account_id, before=cursor or BEFORE_ALL, at_most=limit),
+            account_id=caller.account_id,
+        )
+        return Listing(
+            items=[BulkView.of(record) for record in records],
+            next_cursor=next_cursor([record.id for record in records], limit=limit),
+        )
+
+    async def show(self, caller: Calling, bulk_id: str) -> BulkProgressView:
+        """Show one bulk send, and how far it is."""
+
+        def look(tx: Tx) -> tuple[BulkRecord, int]:
+            return _found(tx, caller, bulk_id), count_unsent(
+                tx, caller.account_id, bulk_id, at_most=_UNSENT_COUNTED_MAX
+            )
+
+        record, unsent = await self._context.read(look, account_id=caller.account_id)
+        return BulkProgressView.measured(record, messages_unsent=unsent)
+
+    async def put(self, caller: Calling, bulk_id: str, request: BulkRows, first: First = 0) -> BulkView:
+        """Put rows into a draft, from a position on. A position that has a row keeps it: a call may be repeated."""
+        rows_max = self._context.settings.bulk.rows_max
+        record = await self._context.database.write(
+            lambda tx: put_rows(tx, caller.account_id, bulk_id, request.rows, first=first, rows_max=rows_max),
+            account_id=caller.account_id,
+        )
+        return BulkView.of(record)
+
+    async def start(self, caller: Calling, bulk_id: str) -> BulkView:
+        """Start a bulk send: its rows become messages. One that runs or is done stays so."""
+        record = await self._context.database.write(
+            lambda tx: start_bulk(tx, caller.editor, caller.account_id, bulk_id), account_id=caller.account_id
+        )
+        self._context.feed_now()
+        return BulkView.of(record)
+
+    async def resume(self, caller: Calling, bulk_id: str) -> BulkView:
+        """Go on with a paused bulk send. The same as starting it."""
+        return await self.start(caller, bulk_id)
+
+    async def pause(self, caller: Calling, bulk_id: str) -> BulkView:
+        """Pause a bulk send: no more of its rows become messages. Messages that exist go out."""
+        record = await self._context.database.write(
+            lambda tx: pause_bulk(tx, caller.editor, caller.account_id, bulk_id), account_id=caller.account_id
+        )
+        return BulkView.of(record)
+
+    async def cancel(self, caller: Calling, bulk_id: str, request: BulkCancellation | None = None) -> BulkProgressView:
+        """Cancel a bulk send for good. With `messages` its messages that were not sent yet are cancelled too."""
+        context, account_id = self._context, caller.account_id
+        await context.database.write(
+            lambda tx: cancel_bulk(tx, caller.editor, account_id, bulk_id), account_id=account_id
+        )
+        while request is not None and request.messages:
+            snapshot = context.directory.now
+            lanes = await context.database.write(
+                lambda tx, snapshot=snapshot: cancel_some_messages(  # type: ignore[misc]
+                    tx, caller.editor, account_id, bulk_id, snapshot=snapshot
+                ),
+                account_id=account_id,
+            )
+            if not lanes:
+                break
+            context.lanes_ended(lanes)
+            context.notify_now()
+        return await self.show(caller, bulk_id)
+
+    async def rows(
+        self, caller: Calling, bulk_id: str, cursor: Cursor = None, first: First = 0, limit: Limit = PAGE_ROWS
+    ) -> Listing[BulkRowView]:
+        """List rows in their order, with what became of each."""
+        start = first if cursor is None else _position_of(cursor)
+
+        def look(tx: Tx) -> tuple[BulkRecord, list[RowOutcome]]:
+            found = _found(tx, caller, bulk_id)
+            return found, list_rows(tx, caller.account_id, bulk_id, first=start, at_most=limit)
+
+        record, rows = await self._context.read(look, account_id=caller.account_id)
+        is_cancelled = record.state == BulkState.CANCELLED
+        return Listing(
+            items=[BulkRowView.of(row, is_cancelled=is_cancelled) for row in rows],
+            next_cursor=next_cursor([str(row.position + 1) for row in rows], limit=limit),
+        )
+
+    async def outcomes(self, caller: Calling, bulk_id: str) -> Listing[BulkOutcomeView]:
+        """Count rows by what became of them. Looks at every row: not for asking each second."""
+
+        def look(tx: Tx) -> tuple[BulkRecord, dict[tuple[int, int | None], int]]:
+            return _found(tx, caller, bulk_id), count_outcomes(tx, caller.account_id, bulk_id)
+
+        record, counts = await self._context.read(look, account_id=caller.account_id)
+        is_cancelled = record.state == BulkState.CANCELLED
+        return Listing(
+            items=[
+                BulkOutcomeView(
+                    outcome=outcome_of(state, is_cancelled=is_cancelled),
+                    status=None if message_state is None else status_name(message_state),
+                    rows=count,
+                )
+                for (state, message_state), count in sorted(counts.items(), key=lambda one: (one[0][0], one[0][1] or 0))
+            ],
+            next_cursor=None,
+        )
+
+    async def result(self, caller: Calling, bulk_id: str) -> StreamingResponse:
+        """Read what became of every row, as CSV: position, recipient, outcome, message_id, status, remark."""
+        # The first page is read before the answer begins: what is wrong is then still told with its own status.
+        first = await self._page(caller, bulk_id, 0)
+        return StreamingResponse(
+            self._csv(caller, bulk_id, first),
+            media_type="text/csv",
+            headers={"content-disposition": f'attachment; filename="{bulk_id}.result.csv"'},
+        )
+
+    async def _page(self, caller: Caller, bulk_id: str, start: int) -> tuple[BulkRecord, list[RowOutcome]]:
+        def look(tx: Tx) -> tuple[BulkRecord, list[RowOutcome]]:
+            record = _found(tx, caller, bulk_id)
+            return record, list_rows(tx, caller.account_id, bulk_id, first=start, at_most=_RESULT_ROWS_PER_READ)
+
+        return await self._context.read(look, account_id=caller.account_id)
+
+    async def _csv(
+        self, caller: Caller, bulk_id: str, page: tuple[BulkRecord, list[RowOutcome]]
+    ) -> AsyncIterator[bytes]:
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(RESULT_COLUMNS)
+        while True:
+            record, rows = page
+            is_cancelled = record.state == BulkState.CANCELLED
+            writer.writerows(
+                (
+                    row.position,
+                    row.recipient,
+                    outcome_of(row.state, is_cancelled=is_cancelled),
+                    row.message_id or "",
+                    "" if row.message_state is None else status_name(row.message_state),
+                    remark_on(row),
+                )
+                for row in rows
+            )
+            yield text.getvalue().encode()
+            if len(rows) < _RESULT_ROWS_PER_READ:
+                return
+            text.seek(0)
+            text.truncate()
+            page = await self._page(caller, bulk_id, rows[-1].position + 1)
+
+
+_CSV: Final = {"type": "string", "examples": [",".join(RESULT_COLUMNS)]}
+
+
+def _found(tx: Tx, caller: Caller, bulk_id: str) -> BulkRecord:
+    record = find_bulk(tx, caller.account_id, bulk_id)
+    if record is None:
+        raise not_found("bulk send")
+    return record
+
+
+def _position_of(cursor: str) -> int:
+    if not (cursor.isascii() and cursor.isdigit()) or len(cursor) > 10 or int(cursor) > _POSITION_MAX:
+        raise invalid("cursor", "is not one of ours", hint="Give the next_cursor of the page before, unchanged.")
+    return int(cursor)
