@@ -29,8 +29,12 @@ _BODIES: dict[str, Any] = {
     "webhooks.replay": _SPAN,
     "messages.search": {},
     "messages.send": {"message": [_MESSAGE]},
+    "messages.reschedule": {"scheduled_at": "2001-01-01T00:00:00Z"},
+    "bulk.create": {"name": "x", "entry": {"message_type": "text", "type_text": [{"content": "hi"}]}},
+    "bulk.put_rows": {"rows": [{"recipient": RECIPIENT}]},
     "consent.show": {"recipients": [RECIPIENT]},
     "consent.export": {},
+    "consent.file": {},
     "consent.history": {"recipient": RECIPIENT},
     "consent.check": {"phone_number": RECIPIENT},
     "consent.manage": {"type": "optin", "recipients": [{"recipient": "12025550177", "source": "WEB"}]},
@@ -66,7 +70,18 @@ def _body_of(operation: dict[str, Any]) -> Any:
 
 async def _everything_of_the_owner(house: House) -> list[Any]:
     """Return all that the owner can read of its own, but for what changes by itself."""
-    paths = ["account", "keys", "sources", "webhooks", "messages", "inbound-messages", "media"]
+    paths = [
+        "account",
+        "keys",
+        "sources",
+        "webhooks",
+        "messages",
+        "inbound-messages",
+        "media",
+        "scheduled-messages",
+        "bulk-sends",
+    ]
+    paths += [f"bulk-sends/{house.owned['bulk']}/rows"]
     paths += [f"messages/{house.owned['message']}", f"webhooks/{house.owned['webhook']}/notifications"]
     answers = [await house.call("owner", "GET", f"/manage/v1/{path}") for path in paths]
     answers.append(await house.call("owner", "POST", "/manage/v1/consents/history", json={"recipient": RECIPIENT}))

@@ -1,5 +1,8 @@
 """Messages, files, consents and queues over the manage API."""
 
+import csv
+import io
+
 import orjson
 from tests.manage.conftest import Api
 from tests.store.rows import NOW_US, add
@@ -142,6 +145,45 @@ async def test_consents_are_checked_exported_and_followed_back(api: Api) -> None
     assert [one, two] == [c["recipient"] for c in first["items"] + second["items"]]
     assert ["optout", "optin"] == [entry["action"] for entry in history["items"] + older["items"]]
     assert (await api.post("/consents/check", json={"recipients": []})).status == 422
+
+
+async def test_consents_and_their_history_are_streamed_as_files(api: Api) -> None:
+    people = [f"1202555{number:04d}" for number in range(2100)]
+    for start in range(0, len(people), 1000):
+        write = ConsentWrite(
+            account_id="a",
+            action=ConsentAction.OPTIN,
+            evidence=tuple(
+                ConsentEvidence(recipient=each, source="WEB", user_agent='a "quoted", agent', ip="198.51.100.20")
+                for each in people[start : start + 1000]
+            ),
+            now_us=NOW_US,
+        )
+        await api.context.change(lambda tx, write=write: record_consents(tx, api.context.ids, [write]), account_id=None)
+
+    as_csv = await api.post("/consents/file", json={})
+    as_json = await api.post("/consents/file", json={"content": "history", "form": "json"})
+
+    rows = list(csv.DictReader(io.StringIO(as_csv.body.decode())))
+    assert (as_csv.headers["content-type"], as_csv.headers["content-disposition"]) == (
+        "text/csv; charset=utf-8",
+        'attachment; filename="consents.csv"',
+    )
+    assert people == [row["recipient"] for row in rows]
+    assert rows[7] == {
+        "recipient": people[7],
+        "state": "opted_in",
+        "is_implied": "no",
+        "is_blocklisted": "no",
+        "source": "WEB",
+        "user_agent": 'a "quoted", agent',
+        "ip": "198.51.100.20",
+        "changed_at": rows[7]["changed_at"],
+    }
+    assert [(who, "optin") for who in people] == [(entry["recipient"], entry["action"]) for entry in as_json.json]
+    assert (await api.post("/consents/file", json={"form": "xml"})).status == 422
+    of_nobody = await api.call("POST", "/consents/file", key="b", json={"form": "json"})
+    assert of_nobody.json == []
 
 
 async def test_the_overview_shows_queues_webhooks_and_recent_outcomes(api: Api) -> None:

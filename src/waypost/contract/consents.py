@@ -1,6 +1,6 @@
 """Consent requests: check, manage, blocklist (contract, section 3)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any, Final
@@ -79,6 +79,20 @@ def parse_blocklist(body: bytes) -> ConsentChange | ContractRefusal:
     return _parse_change(body, actions=_BLOCKLIST_ACTIONS, wrong_type=BLOCKLIST_TYPE_INVALID)
 
 
+def parse_recipients(
+    elements: Sequence[Any],
+) -> tuple[list[tuple[int, ConsentEvidence]], list[tuple[int, FailedRecipient]]]:
+    """Return those of a request's recipients that can be recorded, and those that cannot, with their 0-based places."""
+    evidence: list[tuple[int, ConsentEvidence]] = []
+    failed: list[tuple[int, FailedRecipient]] = []
+    for index, element in enumerate(elements):
+        try:
+            evidence.append((index, _parse_evidence(element)))
+        except RefusedError as refused:
+            failed.append((index, FailedRecipient(recipient=_as_written(element), error=refused.error)))
+    return evidence, failed
+
+
 def _parse_change(
     body: bytes, *, actions: Mapping[str, ConsentAction], wrong_type: ContractError
 ) -> ConsentChange | ContractRefusal:
@@ -88,13 +102,7 @@ def _parse_change(
         recipients = _parse_recipients(request)
     except RefusedError as refused:
         return ContractRefusal(error=refused.error)
-    evidence: list[tuple[int, ConsentEvidence]] = []
-    failed: list[tuple[int, FailedRecipient]] = []
-    for index, element in enumerate(recipients):
-        try:
-            evidence.append((index, _parse_evidence(element)))
-        except RefusedError as refused:
-            failed.append((index, FailedRecipient(recipient=_as_written(element), error=refused.error)))
+    evidence, failed = parse_recipients(recipients)
     if failed and len(recipients) == 1:
         return ContractRefusal(error=failed[0][1].error)
     return ConsentChange(

@@ -59,6 +59,10 @@ _HISTORY: Final = Sql(
     "SELECT id, recipient, action, origin, user_agent, ip, at_us FROM consent_history "
     "WHERE account_id = :account_id AND recipient = :recipient AND id < :before ORDER BY id DESC LIMIT :at_most"
 )
+_ALL_HISTORY: Final = Sql(
+    "SELECT id, recipient, action, origin, user_agent, ip, at_us FROM consent_history "
+    "WHERE account_id = :account_id AND (recipient, id) > (:recipient, :id) ORDER BY recipient, id LIMIT :at_most"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,12 +175,23 @@ def list_history(
 ) -> list[HistoryEntry]:
     """Return what was recorded about one recipient, newest first, older than the entry ``before``."""
     rows = tx.rows(_HISTORY, account_id=account_id, recipient=recipient, before=before, at_most=at_most)
-    return [
-        HistoryEntry(
-            id=row[0], recipient=row[1], action=row[2], origin=row[3], user_agent=row[4], ip=row[5], at_us=row[6]
-        )
-        for row in rows
-    ]
+    return [_entry(row) for row in rows]
+
+
+def list_all_history(tx: Tx, account_id: str, *, after: tuple[str, str] = ("", ""), at_most: int) -> list[HistoryEntry]:
+    """
+    Return what was recorded about all recipients, one after the other, each oldest first.
+
+    ``after`` is the (recipient, id) of the last entry seen.
+    """
+    rows = tx.rows(_ALL_HISTORY, account_id=account_id, recipient=after[0], id=after[1], at_most=at_most)
+    return [_entry(row) for row in rows]
+
+
+def _entry(row: Row) -> HistoryEntry:
+    return HistoryEntry(
+        id=row[0], recipient=row[1], action=row[2], origin=row[3], user_agent=row[4], ip=row[5], at_us=row[6]
+    )
 
 
 def _changed(
