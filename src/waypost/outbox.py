@@ -11,12 +11,14 @@ from dataclasses import dataclass
 import orjson
 
 from waypost.contract.events import StatusNotice, WebhookKind, render_incoming, render_status
+from waypost.domain.consent import ConsentAction
 from waypost.domain.errors import FailureReason
 from waypost.domain.inbound import InboundKind, InboundMessage
 from waypost.domain.status import Status
 from waypost.ports import IdFactory
 from waypost.store.directory import Endpoint, Snapshot
 from waypost.store.notifications import NotificationRow, insert_notifications
+from waypost.store.template_mirror import LockedTemplate
 from waypost.store.transaction import Tx
 
 
@@ -42,7 +44,8 @@ class IncomingNews:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """
-    Something only the gateway knows: ``type`` such as ``message.in_doubt``; ``data`` holds no content or numbers.
+    Something only the gateway knows: ``type`` such as ``message.in_doubt``; ``data`` holds no content, and a person's
+    number only where the person is what it is about.
 
     ``source_id`` None: it is about the account, and for every endpoint that hears notices.
     """
@@ -127,6 +130,127 @@ def paused_notice(
         type="source.paused",
         occurred_at_us=occurred_at_us,
         data={"reason": reason, "provider_code": provider_code},
+    )
+
+
+def template_notices(before: LockedTemplate | None, after: LockedTemplate, *, occurred_at_us: int) -> list[Notice]:
+    """
+    Return the notices of what has changed of a template; ``before`` None: it was not known here.
+
+    They are about the account. A template is told of by the provider's id.
+    """
+    account_id, subject_id = after.account_id, after.provider_id
+    notices: list[Notice] = []
+    if after.status and (before is None or after.status != before.status):
+        notices.append(
+            Notice(
+                account_id=account_id,
+                source_id=None,
+                subject_id=subject_id,
+                type="template.status",
+                occurred_at_us=occurred_at_us,
+                data={
+                    "name": after.name,
+                    "language": after.language,
+                    "status": after.status,
+                    "previous_status": None if before is None else before.status,
+                    "reason": after.rejected_reason,
+                },
+            )
+        )
+    if before is not None and after.quality != before.quality:
+        notices.append(
+            Notice(
+                account_id=account_id,
+                source_id=None,
+                subject_id=subject_id,
+                type="template.quality",
+                occurred_at_us=occurred_at_us,
+                data={
+                    "name": after.name,
+                    "language": after.language,
+                    "quality": after.quality,
+                    "previous_quality": before.quality,
+                },
+            )
+        )
+    if before is not None and after.category != before.category:
+        notices.append(
+            Notice(
+                account_id=account_id,
+                source_id=None,
+                subject_id=subject_id,
+                type="template.category",
+                occurred_at_us=occurred_at_us,
+                data={
+                    "name": after.name,
+                    "language": after.language,
+                    "category": after.category,
+                    "previous_category": before.category,
+                },
+            )
+        )
+    return notices
+
+
+def consent_notice(
+    *, account_id: str, recipient: str, action: ConsentAction, source: str, occurred_at_us: int
+) -> Notice:
+    """
+    Return the notice that a recipient's consent has changed; ``source`` is where that came from, such as ``WEB``.
+
+    It is about the account, and what is told of one recipient is told in order.
+    """
+    match action:
+        case ConsentAction.OPTIN:
+            return Notice(
+                account_id=account_id,
+                source_id=None,
+                subject_id=recipient,
+                type="consent.opted_in",
+                occurred_at_us=occurred_at_us,
+                data={"recipient": recipient, "source": source},
+            )
+        case ConsentAction.OPTOUT:
+            return Notice(
+                account_id=account_id,
+                source_id=None,
+                subject_id=recipient,
+                type="consent.opted_out",
+                occurred_at_us=occurred_at_us,
+                data={"recipient": recipient, "source": source},
+            )
+        case ConsentAction.BLOCKLIST:
+            return Notice(
+                account_id=account_id,
+                source_id=None,
+                subject_id=recipient,
+                type="consent.blocked",
+                occurred_at_us=occurred_at_us,
+                data={"recipient": recipient, "source": source},
+            )
+        case ConsentAction.WHITELIST:
+            return Notice(
+                account_id=account_id,
+                source_id=None,
+                subject_id=recipient,
+                type="consent.unblocked",
+                occurred_at_us=occurred_at_us,
+                data={"recipient": recipient, "source": source},
+            )
+
+
+def number_changed_notice(
+    *, account_id: str, source_id: str, recipient: str, new_recipient: str, occurred_at_us: int
+) -> Notice:
+    """Return the notice that a person is reached under another number from now on, so that the customer can act."""
+    return Notice(
+        account_id=account_id,
+        source_id=source_id,
+        subject_id=recipient,
+        type="recipient.number_changed",
+        occurred_at_us=occurred_at_us,
+        data={"recipient": recipient, "new_recipient": new_recipient},
     )
 
 

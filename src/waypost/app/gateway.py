@@ -27,6 +27,7 @@ from waypost.maintenance.leases import LOCK_FILE, ExclusiveOwnership, LeasedOwne
 from waypost.maintenance.policy_clock import PolicyClockKeeper
 from waypost.maintenance.retention import Retention
 from waypost.maintenance.tallying import TallyFolder
+from waypost.maintenance.template_mirror import TemplateMirror
 from waypost.media.collector import Collector
 from waypost.media.supplier import Supplier
 from waypost.notify.notifier import Notifier
@@ -332,5 +333,15 @@ class Gateway:
             parked_hours=settings.receive.parked_hours,
         )
         clock = PolicyClockKeeper(database=foundation.database, clock=foundation.clock)
+        mirror = TemplateMirror(
+            database=foundation.database,
+            directory=foundation.directory,
+            lister=self.clients.provider,
+            clock=foundation.clock,
+            ids=foundation.ids,
+            metrics=foundation.metrics,
+            interval_seconds=settings.receive.template_list_seconds,
+            on_told=self.notifier.wake,
+        )
         tallies = TallyFolder(database=foundation.database)
-        return [Part(name=loop.name, running=loop.run) for loop in (expiry, retention, clock, tallies)]
+        return [Part(name=loop.name, running=loop.run) for loop in (expiry, retention, clock, tallies, mirror)]

@@ -5,6 +5,7 @@ A provider's parser makes these, the ingester keeps what follows from them. Noth
 not understood is a value too, kept in raw form and counted.
 """
 
+from waypost.domain.group import GroupChange
 from waypost.domain.inbound import InboundMessage
 from waypost.domain.status import StatusFact
 from waypost.domain.value import value
@@ -37,8 +38,35 @@ class InboundUpdate:
 
 
 @value
+class TemplateUpdate:
+    """
+    News of a template in one language; the words are the provider's.
+
+    ``status``, ``quality`` and ``category`` are None where nothing is said of them; ``reason`` goes with the status,
+    ``""`` if there is none. With all of them None something else has changed, such as the components.
+    """
+
+    waba_id: str
+    provider_id: str
+    name: str
+    language: str
+    status: str | None = None
+    reason: str = ""
+    quality: str | None = None
+    category: str | None = None
+
+
+@value
+class GroupUpdate:
+    """One thing the provider says of a group of the number."""
+
+    phone_number_id: str
+    change: GroupChange
+
+
+@value
 class OtherUpdate:
-    """Something that has no rule here, such as news of a template; ``field`` is the provider's word for it."""
+    """Something that has no rule here, such as news of the account; ``field`` is the provider's word for it."""
 
     field: str
 
@@ -54,4 +82,4 @@ class ParkedUpdate:
     reason: str
 
 
-Update = StatusUpdate | InboundUpdate | OtherUpdate | ParkedUpdate
+Update = StatusUpdate | InboundUpdate | GroupUpdate | TemplateUpdate | OtherUpdate | ParkedUpdate

@@ -125,6 +125,12 @@ class Metrics:
             "waypost_receive_parked", "Updates kept without a match or a meaning, by reason.", ["reason"]
         )
 
+        self.template_readings = self._counter(
+            "waypost_template_readings",
+            "Lists of templates read from the provider, by outcome: read, failed.",
+            ["outcome"],
+        )
+
     def _notify(self) -> None:
         self.notify_notifications = self._gauge(
             "waypost_notify_notifications", "Notifications not yet delivered, by state.", ["state"]

@@ -13,13 +13,23 @@ from typing import Final
 
 from waypost.domain.address import digits_of
 from waypost.domain.token import is_genuine, parse_token
-from waypost.domain.update import InboundUpdate, OtherUpdate, ParkedUpdate, StatusUpdate, Update
+from waypost.domain.update import (
+    GroupUpdate,
+    InboundUpdate,
+    OtherUpdate,
+    ParkedUpdate,
+    StatusUpdate,
+    TemplateUpdate,
+    Update,
+)
 from waypost.domain.value import value
 from waypost.following import StatusReport, follow
 from waypost.observe import Metrics, get_logger
 from waypost.outbox import tell
 from waypost.ports import Clock, IdFactory
+from waypost.receive.groups import GroupArrival, keep_group_changes
 from waypost.receive.inbound import Arrival, keep_arrivals
+from waypost.receive.templates import TemplateReport, keep_template_reports
 from waypost.store.directory import Directory, Source
 from waypost.store.engine import Database, Lane, Step, StoreUnavailableError
 from waypost.store.following import ParkedStatus, find_by_wamid, park_statuses
@@ -58,6 +68,8 @@ class Committed:
     repeats: int
     statuses: int
     messages: int
+    templates: int
+    groups: int
     unmatched: int
     told: int
     resolved: int
@@ -84,6 +96,8 @@ class _Delivery:
     reports: list[StatusReport]
     tokenless: list[tuple[str, StatusUpdate]]
     arrivals: list[Arrival]
+    templates: list[TemplateReport]
+    groups: list[GroupArrival]
 
 
 class Ingester:
@@ -145,19 +159,28 @@ class Ingester:
         reports: list[StatusReport] = []
         tokenless: list[tuple[str, StatusUpdate]] = []
         arrivals: list[Arrival] = []
+        templates: list[TemplateReport] = []
+        groups: list[GroupArrival] = []
         parked: Counter[str] = Counter()
         for update in self._parse(body):
             match update:
-                case StatusUpdate() | InboundUpdate():
+                case StatusUpdate() | InboundUpdate() | GroupUpdate():
                     source = sources.get(update.phone_number_id)
                     if source is None or not scope.permits(source):
                         parked[OUTSIDE_SCOPE] += 1
                     elif isinstance(update, InboundUpdate):
                         arrivals.append(_arrival(source, update, now_us=now_us))
+                    elif isinstance(update, GroupUpdate):
+                        groups.append(GroupArrival(source=source, change=update.change))
                     elif (report := self._report(source, update)) is not None:
                         reports.append(report)
                     else:
                         tokenless.append((source.id, update))
+                case TemplateUpdate():
+                    found = self._template_reports(update, scope)
+                    templates += found
+                    if not found:
+                        parked[OUTSIDE_SCOPE] += 1
                 case OtherUpdate():
                     self._metrics.receive_updates.labels("other").inc()
                 case ParkedUpdate():
@@ -166,7 +189,20 @@ class Ingester:
             self._metrics.receive_parked.labels(reason).inc(times)
         reasons = ",".join(sorted(parked)) or None
         webhook = RawWebhook(self._ids.new(), hashlib.sha256(body).hexdigest(), now_us, body, reasons)
-        return _Delivery(webhook=webhook, reports=reports, tokenless=tokenless, arrivals=arrivals)
+        return _Delivery(
+            webhook=webhook,
+            reports=reports,
+            tokenless=tokenless,
+            arrivals=arrivals,
+            templates=templates,
+            groups=groups,
+        )
+
+    def _template_reports(self, update: TemplateUpdate, scope: IngressScope) -> list[TemplateReport]:
+        """Assign news of a template to the accounts that have a number of its business account, within the scope."""
+        sources = self._directory.now.sources.values()
+        accounts = {s.account_id for s in sources if s.waba_id == update.waba_id and scope.permits(s)}
+        return [TemplateReport(account_id=account_id, update=update) for account_id in sorted(accounts)]
 
     def _report(self, source: Source, update: StatusUpdate) -> StatusReport | None:
         """Assign a status to the message that its token names; None without a token that is ours and genuine."""
@@ -192,12 +228,20 @@ class Ingester:
         unmatched = self._match(tx, tokenless, reports, now_us=now_us) if tokenless else 0
         followed = follow(tx, snapshot, self._ids, reports, now_us=now_us)
         news = keep_arrivals(tx, snapshot, self._ids, arrivals) if arrivals else []
+        templates = [report for delivery in fresh.values() for report in delivery.templates]
+        if templates:
+            news = [*news, *keep_template_reports(tx, templates, now_us=now_us)]
+        groups = [group for delivery in fresh.values() for group in delivery.groups]
+        if groups:
+            news = [*news, *keep_group_changes(tx, groups)]
         told = tell(tx, snapshot, self._ids, news, now_us=now_us) if news else 0
         committed = Committed(
             posts=len(deliveries),
             repeats=len(deliveries) - len(fresh),
             statuses=len(reports) + unmatched,
             messages=len(arrivals),
+            templates=len(templates),
+            groups=len(groups),
             unmatched=unmatched + followed.unmatched,
             told=told + followed.told,
             resolved=followed.resolved,
@@ -255,10 +299,12 @@ class Ingester:
         If none can be kept the fault is not theirs, and the error is raised: the provider must try again.
         """
         parked = delivery.webhook._replace(parked_reason=REFUSED_BY_STORE)
-        empty = _Delivery(webhook=parked, reports=[], tokenless=[], arrivals=[])
+        empty = _Delivery(webhook=parked, reports=[], tokenless=[], arrivals=[], templates=[], groups=[])
         parts = [replace(empty, reports=[report]) for report in delivery.reports]
         parts += [replace(empty, tokenless=[status]) for status in delivery.tokenless]
         parts += [replace(empty, arrivals=[arrival]) for arrival in delivery.arrivals]
+        parts += [replace(empty, templates=[report]) for report in delivery.templates]
+        parts += [replace(empty, groups=[group]) for group in delivery.groups]
         kept: list[Ingested] = []
         for part in parts:
             try:
@@ -288,6 +334,10 @@ class Ingester:
             self._statuses.inc(committed.statuses)
         if committed.messages:
             self._messages.inc(committed.messages)
+        if committed.templates:
+            self._metrics.receive_updates.labels("template").inc(committed.templates)
+        if committed.groups:
+            self._metrics.receive_updates.labels("group").inc(committed.groups)
         if committed.unmatched:
             self._metrics.receive_parked.labels(UNMATCHED).inc(committed.unmatched)
         if committed.resolved:
@@ -300,6 +350,8 @@ class Ingester:
             repeats=committed.repeats,
             statuses=committed.statuses,
             messages=committed.messages,
+            templates=committed.templates,
+            groups=committed.groups,
             unmatched=committed.unmatched,
             notifications=committed.told,
             resolved=committed.resolved,

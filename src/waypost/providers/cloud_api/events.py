@@ -15,9 +15,11 @@ from waypost.domain.errors import FailureReason
 from waypost.domain.inbound import InboundContext, InboundKind, InboundMessage
 from waypost.domain.pricing import pricing_text
 from waypost.domain.status import Status, StatusFact
-from waypost.domain.update import InboundUpdate, OtherUpdate, ParkedUpdate, StatusUpdate, Update
+from waypost.domain.update import GroupUpdate, InboundUpdate, OtherUpdate, ParkedUpdate, StatusUpdate, Update
 from waypost.providers.cloud_api.errors import read_error
+from waypost.providers.cloud_api.group_events import GROUP_FIELDS, read_group_change
 from waypost.providers.cloud_api.limits import IDENTIFIER_CHARACTERS_MAX, TIMESTAMP_SECONDS_MAX
+from waypost.providers.cloud_api.template_events import TEMPLATE_FIELDS, read_template_change
 
 JsonObject = dict[str, Any]
 
@@ -46,7 +48,9 @@ def read_updates(body: bytes) -> list[Update]:
     for entry in _elements(document, "entry", updates):
         for change in _elements(entry, "changes", updates):
             field, value = change.get("field"), change.get("value")
-            if field != "messages":
+            if field in TEMPLATE_FIELDS:
+                updates.append(read_template_change(field, entry.get("id"), value))
+            elif field != "messages" and field not in GROUP_FIELDS:
                 updates.append(OtherUpdate(field=_label(field)))
             elif type(value) is dict:
                 _read_value(value, updates)
@@ -95,6 +99,12 @@ def _read_value(value: JsonObject, updates: list[Update]) -> None:
             _read_message(message, number_id, to_number=to_number, name_of=name_of)
             for message in _elements(value, "messages", updates)
         ]
+    if value.get("groups") is not None:
+        for item in _elements(value, "groups", updates):
+            change = read_group_change(item)
+            updates.append(
+                OtherUpdate(field="groups") if change is None else GroupUpdate(phone_number_id=number_id, change=change)
+            )
     if value.get("errors") is not None:
         updates.append(OtherUpdate(field="errors"))
 
@@ -111,6 +121,9 @@ def _read_status(item: JsonObject, number_id: str) -> Update:
     participant = None
     if get("recipient_type") == "group":
         participant = _identifier(get("recipient_participant_id")) or _identifier(get("recipient_participant_user_id"))
+        if participant is not None and status is Status.FAILED:
+            # One member did not get it: that says nothing of the others, and the message has not failed.
+            return OtherUpdate(field="statuses")
     return StatusUpdate(
         phone_number_id=number_id,
         wamid=wamid,

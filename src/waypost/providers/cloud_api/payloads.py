@@ -14,10 +14,10 @@ from waypost.domain.message import (
     Reaction,
     RecipientType,
     Template,
-    TemplateButton,
     Text,
 )
 from waypost.ports import OutboundRequest
+from waypost.providers.cloud_api.template_payloads import template_components
 
 JsonObject = dict[str, Any]
 
@@ -101,7 +101,7 @@ def _location(location: Location) -> JsonObject:
 def _template(template: Template, request: OutboundRequest) -> JsonObject:
     components = template.components
     if components is None:
-        components = [*_header(template, request), *_body(template), *map(_button, template.buttons)]
+        components = template_components(template, request.template_shape, header=_header(template, request))
     named: JsonObject = {"name": template.name, "language": {"code": template.language, "policy": "deterministic"}}
     return {**named, "components": components} if components else named
 
@@ -116,26 +116,3 @@ def _header(template: Template, request: OutboundRequest) -> list[JsonObject]:
     if filename and kind is MediaKind.DOCUMENT:
         file["filename"] = filename
     return [{"type": "header", "parameters": [{"type": kind.value, kind.value: file}]}]
-
-
-def _body(template: Template) -> list[JsonObject]:
-    if not template.attributes:
-        return []
-    return [{"type": "body", "parameters": [{"type": "text", "text": text} for text in template.attributes]}]
-
-
-def _button(button: TemplateButton) -> JsonObject:
-    """
-    Return a button's parameter.
-
-    The kind of the template's button at that place is not known here: what looks like a URL is taken for the value of a
-    URL button, anything else for a quick reply's payload (contract, section 9.1).
-    """
-    is_url = button.payload[:8].lower().startswith(("http://", "https://"))
-    parameter = {"type": "text", "text": button.payload} if is_url else {"type": "payload", "payload": button.payload}
-    return {
-        "type": "button",
-        "sub_type": "url" if is_url else "quick_reply",
-        "index": str(button.index),
-        "parameters": [parameter],
-    }
