@@ -9,6 +9,7 @@ from waypost.outbound.aiohttp_client import AiohttpClient
 from waypost.outbound.guard import OPERATOR_POLICY, OutboundPolicy
 from waypost.outbound.http import HttpClient, Timeouts
 from waypost.outbound.pyreqwest_client import PyreqwestClient
+from waypost.providers.cloud_api.calls import GraphCalls
 from waypost.providers.cloud_api.client import CloudApiClient
 from waypost.settings import Settings
 
@@ -21,6 +22,7 @@ class Clients:
     upstream: HttpClient
     customers: HttpClient
     provider: CloudApiClient
+    calls: GraphCalls
     fetcher: Fetcher
 
     async def close(self) -> None:
@@ -47,6 +49,7 @@ def open_clients(foundation: Foundation) -> Clients:
         upstream=upstream,
         customers=customers,
         provider=CloudApiClient(upstream, base_urls=base_urls, clock=foundation.clock),
+        calls=GraphCalls(upstream, base_urls=base_urls, clock=foundation.clock),
         fetcher=Fetcher(
             customers,
             settings.data_dir / "incoming",

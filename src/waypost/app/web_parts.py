@@ -8,6 +8,7 @@ from waypost.app.foundation import Foundation
 from waypost.app.observers import SendMetrics
 from waypost.contract.replies import FailureReplies
 from waypost.media.collector import Collector
+from waypost.providers.cloud_api.calls import GraphCalls
 from waypost.providers.cloud_api.events import read_updates
 from waypost.receive.ingester import Ingester
 from waypost.settings import Role
@@ -24,6 +25,8 @@ from waypost.web.api_v2.webhooks import WebhookSwitchEndpoint
 from waypost.web.auth import Authenticator
 from waypost.web.exchange import AsgiApp, Receive, Scope, Send
 from waypost.web.gateway import GatewayApp
+from waypost.web.manage.context import webhook_policy
+from waypost.web.metainfo import build_metainfo
 from waypost.web.operations import Check, OperationsApp
 from waypost.web.receiver import CloudApiReceiver
 
@@ -42,8 +45,10 @@ class WebParts:
         *,
         authenticator: Authenticator,
         collector: Collector,
+        calls: GraphCalls,
         overload: Overload,
         wake_dispatcher: Callable[..., None],
+        wake_feeder: Callable[[], None],
         lanes_ended: Callable[[Collection[LaneKey]], None],
         wake_notifier: Callable[[], None],
     ) -> None:
@@ -51,8 +56,10 @@ class WebParts:
         self._foundation = foundation
         self._authenticator = authenticator
         self._collector = collector
+        self._calls = calls
         self._overload = overload
         self._wake_dispatcher = wake_dispatcher
+        self._wake_feeder = wake_feeder
         self._lanes_ended = lanes_ended
         self._wake_notifier = wake_notifier
         self.operations = OperationsApp(
@@ -103,7 +110,14 @@ class WebParts:
     def _operations(self, replies: FailureReplies) -> Operations:
         foundation, settings = self._foundation, self._foundation.settings
         lookup = LookupEndpoint(foundation.database)
-        consents = ConsentEndpoints(foundation.database, foundation.clock, foundation.ids, replies)
+        consents = ConsentEndpoints(
+            foundation.database,
+            foundation.directory,
+            foundation.clock,
+            foundation.ids,
+            replies,
+            on_told=self._wake_notifier,
+        )
         sources = SourceEndpoints(
             database=foundation.database,
             directory=foundation.directory,
@@ -123,7 +137,20 @@ class WebParts:
             settings=settings,
             metrics=foundation.metrics,
         )
+        metainfo = build_metainfo(
+            database=foundation.database,
+            directory=foundation.directory,
+            blobs=foundation.blobs,
+            calls=self._calls,
+            sealer=foundation.sealer,
+            clock=foundation.clock,
+            ids=foundation.ids,
+            replies=replies,
+            settings=settings,
+            webhook_policy=webhook_policy(settings),
+        )
         return {
+            **metainfo,
             "/api/v2/message/{id}": {"GET": Operation("messages.look_up", lookup.handle)},
             "/api/v2/consent": {"POST": Operation("consent.check", consents.check)},
             "/api/v2/consent/manage": {"POST": Operation("consent.manage", consents.manage)},
@@ -203,6 +230,7 @@ class WebParts:
                 ids=foundation.ids,
                 notify_now=self._wake_notifier,
                 dispatch_now=self._wake_dispatcher,
+                feed_now=self._wake_feeder,
                 lanes_ended=self._lanes_ended,
             )
         )

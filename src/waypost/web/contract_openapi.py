@@ -7,6 +7,7 @@ methods and operations to what the gateway serves.
 
 from typing import Final
 
+from waypost.web.contract_openapi_management import MANAGEMENT_PATHS
 from waypost.web.contract_operations import answer_of, json_content, operation_of, success_of
 from waypost.web.contract_schemas import (
     MEDIA_ID,
@@ -209,6 +210,7 @@ _SOURCE_OUT: Final = {"id": SOURCE_ID, **SOURCE_EXAMPLE, "default": True}
 _SOURCE_ID_HELP: Final = "Source id."
 
 PATHS: Final[JsonObject] = {
+    **MANAGEMENT_PATHS,
     "/api/v2/message/": {"post": _send("messages.send", high=False)},
     "/api/v2/message/nc": {"post": _send("messages.send.nc", high=False)},
     "/api/v2/message/nc/message/": {"post": _send("messages.send.nc_message", high=False)},

@@ -14,21 +14,33 @@ from waypost.contract.consents import (
 from waypost.contract.errors import ALREADY_OPTED_IN, CONSENT_NOT_STORED, ContractRefusal, FailedRecipient
 from waypost.contract.replies import FailureReplies, optin_found
 from waypost.ports import Clock, IdFactory
-from waypost.store.consents import ConsentWrite, find_consents, record_consents
+from waypost.store.consents import ConsentWrite, find_consents
+from waypost.store.directory import Directory
 from waypost.store.engine import Database, Lane, Step, StoreUnavailableError
 from waypost.web.auth import Principal
+from waypost.web.consenting import change_consents
 from waypost.web.responses import json_response, reply_response
 
 
 class ConsentEndpoints:
     """Answers consent calls of one account; callers that come together are recorded together."""
 
-    def __init__(self, database: Database, clock: Clock, ids: IdFactory, replies: FailureReplies) -> None:
+    def __init__(
+        self,
+        database: Database,
+        directory: Directory,
+        clock: Clock,
+        ids: IdFactory,
+        replies: FailureReplies,
+        *,
+        on_told: Callable[[], None],
+    ) -> None:
         self._database = database
         self._clock = clock
         self._replies = replies
+        self._on_told = on_told
         self._step: Step[ConsentWrite, list[bool]] = Step(
-            "consent", Lane.MANAGE, lambda tx, writes: record_consents(tx, ids, writes)
+            "consent", Lane.MANAGE, lambda tx, writes: change_consents(tx, directory.now, ids, writes)
         )
 
     async def check(self, principal: Principal, request: Request) -> Response:
@@ -76,6 +88,7 @@ class ConsentEndpoints:
             recorded = await self._database.run(self._step, write)
         except StoreUnavailableError:
             return reply_response(self._replies.failed(CONSENT_NOT_STORED))
+        self._on_told()
         refused = [
             (place, FailedRecipient(recipient=evidence.recipient, error=ALREADY_OPTED_IN))
             for (place, evidence), is_recorded in zip(change.evidence, recorded, strict=True)

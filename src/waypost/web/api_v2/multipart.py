@@ -6,7 +6,7 @@ section 4).
 """
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -22,6 +22,7 @@ PREFIX: Final = "upload-"
 _WRITE_BYTES: Final = 1 << 20
 _BOUNDARY_BYTES_MAX: Final = 256
 _FIRST_LINE: Final = re.compile(rb"(?:\r\n|\n)?--([^\r\n]{1,200})\r?\n")
+_TEXT_BYTES_MAX: Final = 256
 _PART_HEADERS_MAX: Final = 16
 _PART_HEADER_BYTES_MAX: Final = 8_192
 
@@ -36,11 +37,16 @@ class UploadFault(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedFile:
-    """A part written to disk; the caller removes ``path``. ``filename`` is as the client gave it, perhaps None."""
+    """
+    A part written to disk; the caller removes ``path``. ``filename`` is as the client gave it, perhaps None.
+
+    ``texts`` are the parts without a file that were asked for, each as the client gave it.
+    """
 
     path: Path
     size_bytes: int
     filename: str | None
+    texts: Mapping[str, str]
 
 
 async def receive_file(
@@ -51,25 +57,31 @@ async def receive_file(
     part: str,
     file_bytes_max: int,
     body_bytes_max: int,
+    texts: frozenset[str] = frozenset(),
 ) -> ReceivedFile | UploadFault:
     """
     Read a body and keep its first part of this name in a temporary file; other parts are read over.
+
+    Parts named in ``texts`` are kept too, to their first 256 bytes.
 
     Reading stops at the first byte over either limit. Raises OSError when the disk fails; no file is left behind by
     anything but success.
     """
     with temporary_file(directory, prefix=PREFIX) as file:
-        reader = _PartReader(part, file, file_bytes_max=file_bytes_max)
+        reader = _PartReader(part, file, file_bytes_max=file_bytes_max, texts=texts)
         fault = await reader.read(chunks, content_type, body_bytes_max=body_bytes_max)
         if fault is not None:
             return fault
         file.keep()
-        return ReceivedFile(path=file.path, size_bytes=reader.size_bytes, filename=reader.filename)
+        return ReceivedFile(path=file.path, size_bytes=reader.size_bytes, filename=reader.filename, texts=reader.texts)
 
 
 class _PartReader:
-    def __init__(self, part: str, file: TemporaryFile, *, file_bytes_max: int) -> None:
+    def __init__(self, part: str, file: TemporaryFile, *, file_bytes_max: int, texts: frozenset[str]) -> None:
         self._part = part.encode()
+        self._wanted_texts = {name.encode(): name for name in texts}
+        self._text_name: bytes | None = None
+        self._texts: dict[bytes, bytes] = {}
         self._file = file
         self._file_bytes_max = file_bytes_max
         self._header_name = b""
@@ -81,6 +93,11 @@ class _PartReader:
         self._waiting = bytearray()
         self.size_bytes = 0
         self.filename: str | None = None
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The parts without a file that were asked for and came."""
+        return {self._wanted_texts[name]: data.decode("utf-8", "replace") for name, data in self._texts.items()}
 
     async def read(self, chunks: AsyncIterator[bytes], content_type: str, *, body_bytes_max: int) -> UploadFault | None:
         """Read the body; return what was wrong, or None once the part is on disk."""
@@ -146,13 +163,19 @@ class _PartReader:
 
     def _on_headers_finished(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
-        if self._is_found or options.get(b"name") != self._part:
+        name = options.get(b"name", b"")
+        self._text_name = name if name in self._wanted_texts and name not in self._texts else None
+        if self._text_name is not None:
+            self._texts[self._text_name] = b""
+        if self._is_found or name != self._part:
             return
         self._is_found = self._is_wanted = True
         filename = options.get(b"filename")
         self.filename = None if filename is None else filename.decode("utf-8", "replace")
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._text_name is not None:
+            self._texts[self._text_name] = (self._texts[self._text_name] + data[start:end])[:_TEXT_BYTES_MAX]
         if self._is_wanted and self.size_bytes <= self._file_bytes_max:
             self.size_bytes += end - start
             self._waiting += memoryview(data)[start:end]
