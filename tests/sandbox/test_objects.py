@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import NUMBER, NUMBER_ID, WABA, World
+from .conftest import NUMBER, NUMBER_ID, TOKEN, WABA, World
 
 TEMPLATE: dict[str, Any] = {
     "name": "order_ready",
@@ -182,6 +182,42 @@ async def test_templates_are_listed_edited_and_deleted(world: World) -> None:
 
     assert (await world.call("DELETE", f"{path}?name=order_ready"))[0] == 400
     assert (await world.call("GET", f"/{template_id}"))[1]["error"]["error_subcode"] == 33
+
+
+async def test_the_name_of_a_deleted_template_is_blocked_in_its_language(world: World) -> None:
+    await approved(world)
+    path = f"/v23.0/{WABA}/message_templates"
+    await world.call("DELETE", f"{path}?name=order_ready")
+
+    _, again = await world.call("POST", path, TEMPLATE)
+    other, _ = await world.call("POST", path, {**TEMPLATE, "language": "de"})
+
+    assert again["error"]["error_subcode"] == 2388023
+    assert other == 200
+
+
+async def test_a_sample_is_uploaded_in_a_session_of_its_own(world: World) -> None:
+    headers = {"Authorization": f"OAuth {TOKEN}", "file_offset": "0"}
+    query = "file_name=a.png&file_length=4&file_type=image/png"
+    status, session = await world.call("POST", f"/v23.0/app/uploads?{query}")
+    assert status == 200
+
+    async with world.http.post(f"{world.url}/v23.0/{session['id']}", data=b"more!", headers=headers) as answer:
+        assert answer.status == 400
+    async with world.http.post(f"{world.url}/v23.0/{session['id']}", data=b"four", headers=headers) as answer:
+        handle = (await answer.json())["h"]
+    _, progress = await world.call("GET", f"/v23.0/{session['id']}")
+
+    assert handle.startswith("4::")
+    assert progress == {"id": session["id"], "file_offset": 4}
+    assert (await world.call("GET", "/v23.0/app"))[1]["name"] == "Sandbox app"
+    for path in ("/v23.0/upload:unknown", "/v23.0/app/nothing"):
+        assert (await world.call("GET", path))[1]["error"]["error_subcode"] == 33
+    for wrong in ("file_length=4", "file_length=-1&file_type=a/b", "file_length=4&file_type=png"):
+        assert (await world.call("POST", f"/v23.0/app/uploads?{wrong}"))[0] == 400
+    later = {**headers, "file_offset": "2"}
+    async with world.http.post(f"{world.url}/v23.0/{session['id']}", data=b"four", headers=later) as answer:
+        assert answer.status == 400
 
 
 async def test_who_opted_out_of_marketing_gets_no_marketing_template(world: World) -> None:

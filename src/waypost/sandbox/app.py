@@ -19,6 +19,7 @@ from waypost.sandbox.graph.messages import MessagesEndpoint
 from waypost.sandbox.graph.objects import ObjectEndpoints
 from waypost.sandbox.graph.router import GraphRouter
 from waypost.sandbox.graph.templates import Template, Templates
+from waypost.sandbox.graph.uploads import Uploads
 from waypost.sandbox.groups import Groups
 from waypost.sandbox.inspector import Inspector
 from waypost.sandbox.journal import Journal
@@ -53,7 +54,7 @@ class Sandbox:
         self.media = MediaStore(self.journal, data_dir, url_seconds=settings.media_url_seconds)
         self.ledger = Ledger(data_dir)
         self.faults = Faults()
-        self.templates = Templates(self.journal)
+        self.templates = Templates(self.journal, name_block_seconds=settings.template_name_block_seconds)
         self.templates.review = self._review
         self.delivery = Delivery(
             settings=settings,
@@ -88,6 +89,7 @@ class Sandbox:
             media=self.media_endpoints,
             objects=objects,
             groups=groups,
+            uploads=Uploads(app_id=settings.app_id),
             player=player,
         )
         self._player = player
@@ -189,9 +191,24 @@ class Sandbox:
     def set_template_status(self, template: Template, status: str, reason: str) -> None:
         """Change a template's status and tell it by webhook."""
         self.templates.set_status(template, status, reason)
+        self._tell_of(template, "message_template_status_update", template.event())
+
+    def set_template_quality(self, template: Template, quality: str) -> None:
+        """Change what users think of a template and tell it by webhook."""
+        scores = {"previous_quality_score": template.quality, "new_quality_score": quality}
+        self.templates.set_quality(template, quality)
+        self._tell_of(template, "message_template_quality_update", {**scores, **template.naming()})
+
+    def set_template_category(self, template: Template, category: str) -> None:
+        """Move a template to another category and tell it by webhook."""
+        categories = {"previous_category": template.category, "new_category": category}
+        self.templates.set_category(template, category)
+        self._tell_of(template, "template_category_update", {**categories, **template.naming()})
+
+    def _tell_of(self, template: Template, field: str, value: dict[str, Any]) -> None:
         number = next((n for n in self.network.numbers.values() if n.waba_id == template.waba_id), None)
         if number is not None:
-            self.delivery.tell_field(number, "message_template_status_update", template.event())
+            self.delivery.tell_field(number, field, value)
 
     def _load(self) -> None:
         """Read the past back: acceptances first, since the journal's lines are about them."""

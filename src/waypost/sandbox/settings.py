@@ -35,6 +35,8 @@ class SandboxSettings:
     pair_burst: int = 45
     window_seconds: float = 86_400.0
     template_review_seconds: float = 0.0
+    # How long the name of a deleted template that had been approved cannot be used again.
+    template_name_block_seconds: float = 30 * 86_400.0
     app_id: str = "100000000000001"
 
     def __post_init__(self) -> None:

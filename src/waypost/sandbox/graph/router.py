@@ -13,6 +13,7 @@ from waypost.sandbox.graph.groups import GroupEndpoints
 from waypost.sandbox.graph.media import MediaEndpoints
 from waypost.sandbox.graph.objects import Answer, ObjectEndpoints
 from waypost.sandbox.graph.templates import Template, Templates
+from waypost.sandbox.graph.uploads import PREFIX, Uploads
 from waypost.sandbox.groups import Group
 from waypost.sandbox.network import BusinessAccount, Network, Number
 from waypost.sandbox.wire import Receive, Scope, Send, send_json
@@ -29,6 +30,7 @@ class GraphRouter:
         media: MediaEndpoints,
         objects: ObjectEndpoints,
         groups: GroupEndpoints,
+        uploads: Uploads,
         player: FaultPlayer,
     ) -> None:
         self._network = network
@@ -36,6 +38,7 @@ class GraphRouter:
         self._media = media
         self._objects = objects
         self._groups = groups
+        self._uploads = uploads
         self._player = player
 
     async def __call__(
@@ -62,6 +65,8 @@ class GraphRouter:
         object_id, edge = segments[0], segments[1] if len(segments) > 1 else ""
         if len(segments) > 2:
             raise no_such_object("/".join(segments), method)
+        if self._uploads.is_app(object_id) or object_id.startswith(PREFIX):
+            return await self._upload(request, grant, method, object_id, edge)
         if object_id in self._network.numbers:
             number = number_of(self._network, grant, object_id, method)
             return await self._number(request, number, method, edge, query)
@@ -80,6 +85,20 @@ class GraphRouter:
         if medium is not None and method == "DELETE":
             return self._media.delete(medium)
         raise no_such_object(object_id, method)
+
+    async def _upload(self, request: Request, grant: Grant, method: str, object_id: str, edge: str) -> Answer:
+        uploads = self._uploads
+        match method, edge:
+            case "GET", "" if uploads.is_app(object_id):
+                return uploads.describe_app()
+            case "POST", "uploads" if uploads.is_app(object_id):
+                return uploads.open(grant, dict(request.query_params))
+            case "GET", "" if object_id.startswith(PREFIX):
+                return uploads.progress(grant, object_id)
+            case "POST", "" if object_id.startswith(PREFIX):
+                return await uploads.take(grant, object_id, request)
+            case _:
+                raise no_such_object(f"{object_id}/{edge}", method)
 
     async def _number(self, request: Request, number: Number, method: str, edge: str, query: dict[str, str]) -> Answer:
         objects = self._objects

@@ -6,15 +6,17 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from waypost.sandbox import ids
+from waypost.sandbox.clock import now_us
 from waypost.sandbox.graph.errors import GraphError, invalid, missing
 from waypost.sandbox.graph.shape import a_list, a_text
+from waypost.sandbox.graph.template_parameters import VARIABLE, check_components
 from waypost.sandbox.journal import Journal
 
 CATEGORIES = ("AUTHENTICATION", "MARKETING", "UTILITY")
 STATUSES = ("APPROVED", "PENDING", "REJECTED", "PAUSED", "DISABLED")
+QUALITIES = ("GREEN", "YELLOW", "RED", "UNKNOWN")
 _EDITABLE = ("APPROVED", "REJECTED", "PAUSED")
 _NAME = re.compile(r"[a-z0-9_]{1,512}")
-_VARIABLE = re.compile(r"\{\{\s*([a-z0-9_]+)\s*\}\}")
 _BODY_CHARS_MAX = 1024
 
 
@@ -31,6 +33,7 @@ class Template:
     status: str = "PENDING"
     parameter_format: str = "POSITIONAL"
     rejected_reason: str = "NONE"
+    quality: str = "UNKNOWN"
     extra: dict[str, Any] = field(default_factory=dict)
 
     def view(self) -> dict[str, Any]:
@@ -43,7 +46,7 @@ class Template:
             "status": self.status,
             "category": self.category,
             "rejected_reason": self.rejected_reason,
-            "quality_score": {"score": "UNKNOWN"},
+            "quality_score": {"score": self.quality},
             **self.extra,
         }
 
@@ -51,25 +54,38 @@ class Template:
         """Return the value of `message_template_status_update`; the id is a JSON number there."""
         return {
             "event": self.status,
+            **self.naming(),
+            "message_template_category": self.category,
+            "reason": self.rejected_reason if self.status == "REJECTED" else None,
+        }
+
+    def naming(self) -> dict[str, Any]:
+        """Return the members by which every webhook about it names it."""
+        return {
             "message_template_id": int(self.template_id),
             "message_template_name": self.name,
             "message_template_language": self.language,
-            "message_template_category": self.category,
-            "reason": self.rejected_reason if self.status == "REJECTED" else None,
         }
 
 
 class Templates:
     """All templates by id. `review` is called with each one that is new or edited and has to be decided."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, *, name_block_seconds: float = 30 * 86_400.0) -> None:
         self._journal = journal
+        self._name_block_us = round(name_block_seconds * 1_000_000)
         self._templates: dict[str, Template] = {}
+        # Account, name and language of deleted templates that had been approved: until when they are blocked.
+        self._blocked_until_us: dict[tuple[str, str, str], int] = {}
         self.review: Callable[[Template], None] = lambda template: None  # noqa: ARG005 - until someone reviews
 
     def of_account(self, waba_id: str) -> list[Template]:
         """Return the templates of an account, newest first."""
         return [template for template in reversed(self._templates.values()) if template.waba_id == waba_id]
+
+    def every(self) -> list[Template]:
+        """Return all templates, oldest first."""
+        return list(self._templates.values())
 
     def find(self, template_id: str) -> Template | None:
         return self._templates.get(template_id)
@@ -85,13 +101,16 @@ class Templates:
             raise invalid(f"Param category must be one of {{{', '.join(CATEGORIES)}}}.")
         if self._named(waba_id, name, language) is not None:
             raise GraphError(100, "There is already content in this language for this template.", subcode=2388024)
+        if self._blocked_until_us.get((waba_id, name, language), 0) > now_us():
+            # As Meta tells of a name deleted less than 30 days ago (template guides, Sep 2026).
+            raise GraphError(100, "The name belongs to a template that is being deleted.", subcode=2388023)
         template = Template(
             template_id=ids.object_id(),
             waba_id=waba_id,
             name=name,
             language=language,
             category=category.upper(),
-            components=_checked_components(body),
+            components=_as_listed(_checked_components(body), category.upper()),
             parameter_format=str(body.get("parameter_format", "POSITIONAL")).upper(),
         )
         self._save(template)
@@ -103,7 +122,7 @@ class Templates:
         if template.status not in _EDITABLE:
             raise invalid(f"A template in status {template.status} cannot be edited.")
         if "components" in body:
-            template.components = _checked_components(body)
+            template.components = _as_listed(_checked_components(body), template.category)
         if "category" in body:
             category = str(body["category"]).upper()
             if category not in CATEGORIES:
@@ -118,6 +137,14 @@ class Templates:
         template.rejected_reason = reason
         self._save(template)
 
+    def set_quality(self, template: Template, quality: str) -> None:
+        template.quality = quality
+        self._save(template)
+
+    def set_category(self, template: Template, category: str) -> None:
+        template.category = category
+        self._save(template)
+
     def delete(self, waba_id: str, name: str, template_id: str | None) -> bool:
         """Delete all languages of a name, or the one with this id; return whether there was any."""
         gone = [
@@ -127,8 +154,18 @@ class Templates:
         ]
         for template in gone:
             del self._templates[template.template_id]
-            self._journal.write({"kind": "template_deleted", "template_id": template.template_id})
+            record: dict[str, Any] = {"kind": "template_deleted", "template_id": template.template_id}
+            if template.status == "APPROVED" and self._name_block_us:
+                record |= {"waba_id": waba_id, "name": name, "language": template.language}
+                record["blocked_until_us"] = now_us() + self._name_block_us
+            self._journal.write(record)
+            self._note_block(record)
         return bool(gone)
+
+    def _note_block(self, record: dict[str, Any]) -> None:
+        if "blocked_until_us" in record:
+            key = (record["waba_id"], record["name"], record["language"])
+            self._blocked_until_us[key] = record["blocked_until_us"]
 
     def category_of(self, waba_id: str, node: dict[str, Any]) -> str:
         """Return the category of the template a send names, in lower case as webhooks have it."""
@@ -147,8 +184,7 @@ class Templates:
             raise GraphError(132016, f"Template {name} is disabled.")
         if template.status != "APPROVED":
             raise GraphError(132001, f"template name ({name}) is not approved in {language}")
-        for kind in ("HEADER", "BODY"):
-            _check_parameters(template, kind, node.get("components", []))
+        check_components(template.components, node.get("components", []))
 
     def replay(self, record: dict[str, Any]) -> None:
         """Take back one journal line of ours; others are left alone."""
@@ -158,6 +194,7 @@ class Templates:
                 self._templates[record["template_id"]] = Template(**fields)
             case "template_deleted":
                 self._templates.pop(record["template_id"], None)
+                self._note_block(record)
             case _:
                 pass
 
@@ -186,7 +223,7 @@ def _checked_components(body: dict[str, Any]) -> list[dict[str, Any]]:
         limit = {"BODY": _BODY_CHARS_MAX, "HEADER": 60, "FOOTER": 60}.get(kinds[-1])
         if text is not None and limit is not None and len(str(text)) > limit:
             raise invalid(f"Param components[{index}]['text'] must be at most {limit} characters long.")
-        if text is not None and _VARIABLE.search(str(text)) and kinds[-1] == "BODY" and "example" not in component:
+        if text is not None and VARIABLE.search(str(text)) and kinds[-1] == "BODY" and "example" not in component:
             raise GraphError(100, "A component with variables needs an example.", subcode=2388043)
         if kinds[-1] == "BUTTONS":
             a_list(component, "buttons", at=f"components[{index}]['buttons']", least=1, most=10)
@@ -195,28 +232,28 @@ def _checked_components(body: dict[str, Any]) -> list[dict[str, Any]]:
     return components
 
 
-def _check_parameters(template: Template, kind: str, components: list[dict[str, Any]]) -> None:
-    defined = next((c for c in template.components if c["type"].upper() == kind), None)
-    sent = next((c for c in components if str(c.get("type", "")).upper() == kind), None)
-    parameters = [] if sent is None else sent.get("parameters", [])
-    if not isinstance(parameters, list) or not all(isinstance(p, dict) for p in parameters):
-        raise GraphError(132012, f"{kind.lower()}: parameters must be an array of objects")
-    text = "" if defined is None else str(defined.get("text", ""))
-    media = "" if defined is None else str(defined.get("format", "TEXT")).lower()
-    if kind == "HEADER" and defined is not None and media != "text":
-        if len(parameters) != 1 or parameters[0].get("type") != media:
-            raise GraphError(132012, f"header: Format mismatch, expected {media.upper()}, received UNKNOWN")
-        return
-    variables = set(_VARIABLE.findall(text))
-    if len(parameters) != len(variables):
-        raise GraphError(
-            132000,
-            f"{kind.lower()}: number of localizable_params ({len(parameters)}) does not match the expected number of "
-            f"params ({len(variables)})",
-        )
-    for parameter in parameters:
-        if parameter.get("type") not in ("text", "currency", "date_time", "group_id"):
-            raise GraphError(132012, f"{kind.lower()}: parameter of type {parameter.get('type')} is not expected")
-    filled = len(text) + sum(len(str(p.get("text", ""))) for p in parameters)
-    if kind == "BODY" and filled > 4 * _BODY_CHARS_MAX:
-        raise GraphError(132005, "body: the text with its parameters is too long")
+def _as_listed(components: list[dict[str, Any]], category: str) -> list[dict[str, Any]]:
+    """Return components as a listing has them: of a one-time password's template, with text and URL filled in."""
+    if category != "AUTHENTICATION":
+        return components
+    listed = []
+    for component in components:
+        kind = component["type"].upper()
+        if kind == "BODY":
+            advice = (
+                " For your security, do not share this code." if component.get("add_security_recommendation") else ""
+            )
+            listed.append({**component, "text": f"*{{{{1}}}}* is your verification code.{advice}"})
+        elif kind == "BUTTONS":
+            listed.append({**component, "buttons": [_code_button(button) for button in component["buttons"]]})
+        else:
+            listed.append(component)
+    return listed
+
+
+def _code_button(button: dict[str, Any]) -> dict[str, Any]:
+    if str(button.get("type", "")).upper() != "OTP":
+        return button
+    otp_type = button.get("otp_type", "COPY_CODE")
+    url = f"https://www.whatsapp.com/otp/code/?otp_type={otp_type}&code=otp{{{{1}}}}"
+    return {"type": "URL", "text": button.get("text", "Copy code"), "url": url}
