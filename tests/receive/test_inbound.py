@@ -2,6 +2,7 @@
 
 import asyncio
 
+import orjson
 import pytest
 from tests.receive.gateway import ACCOUNT, NOW_US, PHONE, SECOND_US, Gateway
 from tests.receive.webhooks import NOW_SECONDS, body, message, messages, text, value
@@ -103,6 +104,30 @@ async def test_what_the_network_says_is_kept_and_has_no_effect(gateway: Gateway)
     assert len(await gateway.rows("SELECT 1 FROM inbound_messages")) == len(KEPT_ONLY)
     assert await windows(gateway) == []
     assert await consent(gateway) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"type": "user_changed_number", "wa_id": "12025550144"}, (PHONE, "12025550144")),
+        ({"type": "user_changed_user_id", "previous_user_id": "US.1"}, ("US.1", "US.2")),
+        ({"type": "user_changed_number"}, None),
+        ({"type": "user_changed_number", "wa_id": 7}, None),
+    ],
+    ids=["number", "user id", "no new number", "no text"],
+)
+async def test_who_has_another_number_is_told_and_consent_stays_with_the_old_one(gateway: Gateway, said, told):
+    await write_consent(gateway, "opted_in", at_us=NOW_US - 1)
+
+    item = message("wamid.1", "system", system={"body": "changed", **said}, from_user_id="US.2")
+    await ingest(gateway, item)
+
+    notices = await gateway.rows("SELECT entry FROM notifications WHERE kind = 'notice'")
+    found = [orjson.loads(entry) for (entry,) in notices]
+    changes = [(one["recipient"], one["new_recipient"]) for one in found if one["type"] == "recipient.number_changed"]
+    assert changes == ([told] if told else [])
+    assert await consent(gateway) == ("opted_in", 0, "WEB", 0)
+    assert await consent(gateway, "12025550144") is None
 
 
 async def test_a_message_is_kept_once_however_often_it_comes(gateway: Gateway):
@@ -207,6 +232,17 @@ class TestConsent:
 
         assert await consent(gateway) == ("opted_out", 0, "WHATSAPP", 0)
         assert [action for action, _, _ in await self.history(gateway)] == ["optin", "optout"]
+
+    async def test_each_change_is_told_in_order_and_repeats_are_not(self, gateway: Gateway):
+        for place, said in enumerate(("hi", "hi again", "STOP", "back again")):
+            await ingest(gateway, text(f"wamid.{place}", said, at=NOW_SECONDS - 9 + place))
+
+        told = await gateway.entries(PHONE, kind="notice")
+        assert [(one["type"], one["recipient"], one["source"]) for one in told] == [
+            ("consent.opted_in", PHONE, "WHATSAPP"),
+            ("consent.opted_out", PHONE, "WHATSAPP"),
+            ("consent.opted_in", PHONE, "WHATSAPP"),
+        ]
 
     @pytest.mark.parametrize("word", ["please stop", "STOP!", "cancelled", ""])
     async def test_a_text_that_only_holds_one_does_not(self, gateway: Gateway, word):

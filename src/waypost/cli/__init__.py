@@ -10,7 +10,18 @@ from collections.abc import Sequence
 
 import typer
 
-from waypost.cli import accounts, configuration, keys, master_key, media, messages, processes, sources, webhooks
+from waypost.cli import (
+    accounts,
+    configuration,
+    consents,
+    keys,
+    master_key,
+    media,
+    messages,
+    processes,
+    sources,
+    webhooks,
+)
 from waypost.cli.exits import EXIT_CODES_HELP, CommandFailure, ExitCode
 from waypost.cli.printing import print_note
 
@@ -46,6 +57,7 @@ def build_app() -> typer.Typer:
     app.add_typer(messages.app, name="messages")
     app.add_typer(webhooks.app, name="webhooks")
     app.add_typer(media.app, name="media")
+    app.add_typer(consents.app, name="consents")
     app.add_typer(configuration.app, name="config")
     app.add_typer(master_key.app, name="master-key")
     return app

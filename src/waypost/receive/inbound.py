@@ -9,11 +9,12 @@ from waypost.domain.consent import is_stop_word
 from waypost.domain.conversation import window_end_us
 from waypost.domain.inbound import InboundKind, InboundMessage
 from waypost.domain.value import value
-from waypost.outbox import IncomingNews
+from waypost.outbox import IncomingNews, News, Notice, consent_notice, number_changed_notice
 from waypost.ports import IdFactory
 from waypost.store.consents import ConsentKey
 from waypost.store.directory import Snapshot, Source
 from waypost.store.receiving import (
+    INBOUND_ORIGIN,
     InboundRow,
     find_quoted,
     insert_consent_history,
@@ -22,6 +23,7 @@ from waypost.store.receiving import (
     record_inbound_consents,
     widen_windows,
 )
+from waypost.store.tallies import TallyEvent, TallyKey, hour_of, keep_tallies
 from waypost.store.transaction import Row, Tx
 
 _NO_WORD_OF_A_PERSON = frozenset({InboundKind.SYSTEM, InboundKind.EDIT, InboundKind.REVOKE})
@@ -42,9 +44,9 @@ class Arrival:
         return min(self.message.occurred_at_us, self.received_at_us)
 
 
-def keep_arrivals(tx: Tx, snapshot: Snapshot, ids: IdFactory, arrivals: Sequence[Arrival]) -> list[IncomingNews]:
+def keep_arrivals(tx: Tx, snapshot: Snapshot, ids: IdFactory, arrivals: Sequence[Arrival]) -> list[News]:
     """
-    Keep messages with all that follows from them; return the news of those that were not known.
+    Keep messages with all that follows from them; return the news of those that were not known, and of consents.
 
     A message known already, by (source, the provider's id), changes nothing. The number of statements does not depend
     on the number of messages.
@@ -54,11 +56,12 @@ def keep_arrivals(tx: Tx, snapshot: Snapshot, ids: IdFactory, arrivals: Sequence
     fresh = {row_id: arrival for row_id, arrival in by_row_id.items() if row_id in new_ids}
     if not fresh:
         return []
+    _tally(tx, fresh.values())
     spoken = [arrival for arrival in fresh.values() if arrival.message.kind not in _NO_WORD_OF_A_PERSON]
     widen_windows(tx, _window_rows(spoken))
-    _record_consents(tx, snapshot, ids, spoken)
+    changed = _record_consents(tx, snapshot, ids, spoken)
     insert_inbound_media(tx, _media_rows(fresh.values()))
-    return [
+    news: list[News] = [
         IncomingNews(
             account_id=arrival.source.account_id,
             source_id=arrival.source.id,
@@ -67,6 +70,41 @@ def keep_arrivals(tx: Tx, snapshot: Snapshot, ids: IdFactory, arrivals: Sequence
         )
         for row_id, arrival in fresh.items()
     ]
+    return [*news, *changed, *_changed_numbers(fresh.values())]
+
+
+def _changed_numbers(arrivals: Iterable[Arrival]) -> Iterable[Notice]:
+    """
+    Tell who is reached under another number from now on.
+
+    Consent and window stay with the old number: the person agreed as the holder of it, whoever holds it next did not,
+    and upstream opens a window for the new one only when something is written from it.
+    """
+    for arrival in arrivals:
+        message = arrival.message
+        if message.kind is not InboundKind.SYSTEM:
+            continue
+        if message.payload.get("type") == "user_changed_user_id":
+            former, present = message.payload.get("previous_user_id"), message.from_user_id
+        else:
+            former, present = message.sender, message.payload.get("wa_id")
+        if former and present and isinstance(former, str) and isinstance(present, str) and former != present:
+            yield number_changed_notice(
+                account_id=arrival.source.account_id,
+                source_id=arrival.source.id,
+                recipient=former,
+                new_recipient=present,
+                occurred_at_us=arrival.occurred_at_us,
+            )
+
+
+def _tally(tx: Tx, arrivals: Iterable[Arrival]) -> None:
+    counts: dict[TallyKey, int] = {}
+    for arrival in arrivals:
+        source, at_us = arrival.source, arrival.message.occurred_at_us
+        key = (source.account_id, hour_of(at_us), source.id, "", TallyEvent.INBOUND.value, "")
+        counts[key] = counts.get(key, 0) + 1
+    keep_tallies(tx, counts)
 
 
 def _named(tx: Tx, ids: IdFactory, arrivals: Sequence[Arrival]) -> Iterable[tuple[str, Arrival]]:
@@ -128,9 +166,9 @@ def _window_rows(arrivals: Sequence[Arrival]) -> list[tuple[str, str, int, int]]
     return [(*key, *times) for key, times in sorted(widest.items())]
 
 
-def _record_consents(tx: Tx, snapshot: Snapshot, ids: IdFactory, arrivals: Sequence[Arrival]) -> None:
+def _record_consents(tx: Tx, snapshot: Snapshot, ids: IdFactory, arrivals: Sequence[Arrival]) -> list[Notice]:
     """
-    Record what messages say of consent (contract, section 2.12).
+    Record what messages say of consent (contract, section 2.12), and return the notices of what has changed.
 
     Of one person's messages in a batch the latest counts; at the same second a stop word does. Messages in groups say
     nothing: they are not addressed to the account alone.
@@ -150,6 +188,12 @@ def _record_consents(tx: Tx, snapshot: Snapshot, ids: IdFactory, arrivals: Seque
     later_optins = {key: at_us for key, at_us in optins.items() if at_us > optouts.get(key, -1)}
     changed = record_inbound_consents(tx, optouts=sorted(optouts.items()), optins=sorted(later_optins.items()))
     insert_consent_history(tx, [(ids.new(), key, action, at_us) for key, action, at_us in changed])
+    return [
+        consent_notice(
+            account_id=account_id, recipient=recipient, action=action, source=INBOUND_ORIGIN, occurred_at_us=at_us
+        )
+        for (account_id, recipient), action, at_us in changed
+    ]
 
 
 def _media_rows(arrivals: Iterable[Arrival]) -> list[Row]:
