@@ -212,10 +212,11 @@ class BulkFeeder:
 
     async def _feed_less(self, bulk: BulkRecord, rows: Sequence[PendingRow]) -> int:
         """After a chunk that cannot be written: go on with half as many, and refuse the one row that cannot be."""
-        self._log.exception("bulk.chunk_refused", bulk_id=bulk.id, rows=len(rows))
         self._chunk_rows[bulk.id] = max(1, len(rows) // 2)
         if len(rows) > 1:
+            self._log.warning("bulk.chunk_refused", bulk_id=bulk.id, rows=len(rows))
             return 0
+        self._log.exception("bulk.row_refused", bulk_id=bulk.id, positions=[row.position for row in rows])
         refused = [_refusal(row.position, PolicyRefusal(FailureReason.PLATFORM_ERROR)) for row in rows]
         settled = await self._database.run(self._step, _chunk(bulk.id, [], refused, rows, self._clock.now_us()))
         return 0 if settled is None else self._tell(bulk, settled)

@@ -28,7 +28,7 @@ _UNSENT: Final = Sql(
     "AND state IN (10, 20, 30) LIMIT :at_most) AS u"
 )
 _SETTLE_ROWS: Final = UpdateMany(
-    BULK_ROWS, ("state", "message_id", "refusal"), keys=("bulk_id", "position"), only="state = 0"
+    BULK_ROWS, ("state", "message_id", "refusal"), keys=("bulk_id", "position"), only="bulk_rows.state = 0"
 )
 _COUNT_SETTLED: Final = Sql(
     "UPDATE bulk_sends SET rows_accepted = rows_accepted + :accepted, rows_refused = rows_refused + :refused "
