@@ -79,7 +79,7 @@ def render_incoming(inbound: InboundMessage, *, timestamps: TimestampForm) -> by
     Return one entry of ``incoming_message``.
 
     Content without a form in the contract gives an envelope without ``message_type``. The caller leaves out what is
-    not told at all (``InboundKind.is_told``).
+    not told at all (``InboundKind.is_told``). What was written into a group carries ``group_id`` (additive).
     """
     entry: JsonObject = {
         "message_id": inbound.provider_id,
@@ -94,6 +94,8 @@ def render_incoming(inbound: InboundMessage, *, timestamps: TimestampForm) -> by
     if form is not None and content is not None:
         entry["message_type"] = form.message_type
         entry[form.member] = content
+    if inbound.group_id is not None:
+        entry["group_id"] = inbound.group_id
     return orjson.dumps(entry)
 
 

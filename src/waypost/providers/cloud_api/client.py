@@ -5,6 +5,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import orjson
+
 from waypost.domain.errors import SendFailure
 from waypost.domain.value import value
 from waypost.outbound.http import HttpClient, OutboundError, Timeouts
@@ -74,6 +76,28 @@ class CloudApiClient:
         except OutboundError as error:
             return read_broken_end(error)
         return read_send_end(answer, now_us=self._clock.now_us())
+
+    async def mark_read(self, source: ProviderSource, *, wamid: str, shows_typing: bool) -> SendFailure | None:
+        """
+        Show the sender of an inbound message that it was read, and perhaps that an answer is being typed.
+
+        What the person wrote before counts as read too, but in groups (send-messages page, Sep 2026). The sign of
+        typing goes with the next message, or after 25 s. A second call shows nothing new.
+        """
+        body: dict[str, Any] = {"messaging_product": "whatsapp", "status": "read", "message_id": wamid}
+        if shows_typing:
+            body["typing_indicator"] = {"type": "text"}
+        try:
+            answer = await self._http.request(
+                "POST",
+                f"{self._base_urls[source.provider]}/{source.phone_number_id}/messages",
+                headers={"authorization": "Bearer " + source.access_token, "content-type": "application/json"},
+                body=orjson.dumps(body),
+                body_bytes_max=ANSWER_BYTES_MAX,
+            )
+        except OutboundError as error:
+            return read_broken_end(error)
+        return None if 200 <= answer.status < 300 else read_failure(answer, now_us=self._clock.now_us())
 
     async def upload_media(self, source: ProviderSource, *, data: bytes, mime_type: str, filename: str) -> str:
         """See ``media.upload``."""

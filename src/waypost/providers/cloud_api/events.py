@@ -48,6 +48,8 @@ def read_updates(body: bytes) -> list[Update]:
     for entry in _elements(document, "entry", updates):
         for change in _elements(entry, "changes", updates):
             field, value = change.get("field"), change.get("value")
+            if type(field) is not str:
+                field = ""
             if field in TEMPLATE_FIELDS:
                 updates.append(read_template_change(field, entry.get("id"), value))
             elif field != "messages" and field not in GROUP_FIELDS:
