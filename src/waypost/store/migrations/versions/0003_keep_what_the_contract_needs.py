@@ -109,7 +109,6 @@ def upgrade() -> None:
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("tally_changes_account", "tally_changes", ["account_id"], unique=False)
     op.create_table(
         "template_lists",
         sa.Column("account_id", sa.Text(), nullable=False),
@@ -208,7 +207,6 @@ def downgrade() -> None:
     op.drop_table("templates")
     op.drop_index("template_lists_due", table_name="template_lists")
     op.drop_table("template_lists")
-    op.drop_index("tally_changes_account", table_name="tally_changes")
     op.drop_table("tally_changes")
     op.drop_table("tallies")
     op.drop_index("chat_groups_request", table_name="chat_groups")
