@@ -15,6 +15,7 @@ from typing import get_args
 
 from waypost.app.demo_account import DemoAccount, provide_account
 from waypost.app.demo_story import print_story, write_demo_file, write_picture
+from waypost.app.demo_templates import provide_templates
 from waypost.app.foundation import Foundation
 from waypost.app.gateway import Gateway
 from waypost.app.parts import Part
@@ -130,6 +131,7 @@ async def _register(sandbox: Sandbox, gateway: Gateway, account: DemoAccount) ->
         verified_name="Demo shop",
     )
     sandbox.network.phone(account.phone)
+    provide_templates(sandbox, account.waba_id)
 
 
 def _free_port(wanted: int) -> int:

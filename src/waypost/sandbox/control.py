@@ -45,6 +45,7 @@ def build_control(sandbox: "Sandbox") -> Starlette:
         Route("/sandbox/numbers/{phone_number_id}", admin.show_number),
         Route("/sandbox/numbers/{phone_number_id}", admin.put_number, methods=["PUT"]),
         Route("/sandbox/tokens/{token:path}", admin.put_token, methods=["PUT"]),
+        Route("/sandbox/templates", admin.list_templates),
         Route("/sandbox/templates/{template_id}", admin.put_template, methods=["PUT"]),
         Route("/sandbox/faults", admin.list_faults),
         Route("/sandbox/faults", admin.add_fault, methods=["POST"]),

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from waypost.sandbox import ids
 from waypost.sandbox.control_errors import ControlError, answer, bad_request, json_body, page_of
 from waypost.sandbox.faults import KINDS, FaultRuleError
-from waypost.sandbox.graph.templates import STATUSES
+from waypost.sandbox.graph.templates import CATEGORIES, QUALITIES, STATUSES
 from waypost.sandbox.network import Number, digits_of
 from waypost.sandbox.wire import can_reset
 
@@ -101,17 +101,32 @@ class AdminControl:
         return answer({"token": request.path_params["token"], "expired": body["expired"]})
 
     async def put_template(self, request: Request) -> Response:
-        """Decide about a template as Meta's review would: `status`, `reason`."""
+        """Decide about a template as Meta would: `status` with `reason`, `quality`, `category`; each is told of."""
         body = await json_body(request)
         template = self._sandbox.templates.find(request.path_params["template_id"])
         if template is None:
             raise ControlError(
                 404, "no_such_template", "There is no such template.", "See GET /{waba}/message_templates."
             )
-        if body.get("status") not in STATUSES:
-            raise bad_request("status is not a template status.", f"Use one of: {', '.join(STATUSES)}.")
-        self._sandbox.set_template_status(template, body["status"], str(body.get("reason", "NONE")))
+        words = {"status": STATUSES, "quality": QUALITIES, "category": CATEGORIES}
+        if not words.keys() & body.keys():
+            raise bad_request("Nothing to decide.", 'Send {"status": "PAUSED"}, for example, or quality or category.')
+        for name, allowed in words.items():
+            if name in body and body[name] not in allowed:
+                raise bad_request(f"{name} is not one of a template.", f"Use one of: {', '.join(allowed)}.")
+        if "category" in body:
+            self._sandbox.set_template_category(template, body["category"])
+        if "quality" in body:
+            self._sandbox.set_template_quality(template, body["quality"])
+        if "status" in body:
+            self._sandbox.set_template_status(template, body["status"], str(body.get("reason", "NONE")))
         return answer(template.view())
+
+    async def list_templates(self, request: Request) -> Response:
+        """List all templates of all business accounts."""
+        del request
+        templates = self._sandbox.templates.every()
+        return answer({"templates": [{**template.view(), "waba_id": template.waba_id} for template in templates]})
 
     async def list_faults(self, request: Request) -> Response:
         del request
