@@ -34,7 +34,7 @@ class Client:
     TooLargeError, UnexpectedAnswerError, and ConfigurationError once the client is closed.
 
     Args:
-        base_url: such as ``https://gateway.example``; default ``WAYPOST_BASE_URL``, then ``WAYPOST_URL``.
+        base_url: such as ``https://gateway.example``; default ``WAYPOST_URL``, then ``WAYPOST_BASE_URL``.
         api_key: default ``WAYPOST_API_KEY``.
         source: the source of messages that name none.
         makes_keys: give each ``send`` an idempotency key, so that its own retries never send twice. Default: yes,

@@ -10,7 +10,7 @@ from waypost.client.calls import Request
 from waypost.client.errors import ConfigurationError
 from waypost.client.retrying import Retries
 
-BASE_URL_NAMES: Final = ("WAYPOST_BASE_URL", "WAYPOST_URL")
+BASE_URL_NAMES: Final = ("WAYPOST_URL", "WAYPOST_BASE_URL")
 API_KEY_NAME: Final = "WAYPOST_API_KEY"
 ORIGINAL_HOSTS: Final = frozenset({"waapi.pepipost.com", "cpaaswa.netcorecloud.net"})
 """Where the hosted original of this API answers, by its documentation (read Nov 2026). It has no idempotency keys."""
@@ -85,7 +85,7 @@ def find_connection(
     if not url or not key:
         missing = "base_url" if not url else "api_key"
         raise ConfigurationError(
-            f"No {missing} is given.", hint="Give base_url and api_key, or set WAYPOST_BASE_URL and WAYPOST_API_KEY."
+            f"No {missing} is given.", hint="Give base_url and api_key, or set WAYPOST_URL and WAYPOST_API_KEY."
         )
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
