@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 Found = TypeVar("Found")
-WAIT_SECONDS = 15.0
+WAIT_SECONDS = 60.0
 
 
 class CommitSignal:

@@ -6,6 +6,7 @@ name lookups that would leave the machine fail the test that tried them.
 """
 
 import ipaddress
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 from tools.postgres import PostgresCluster
+
+from waypost.store.migrate import migrate
 
 _CRASH_TESTS = Path(__file__).parent / "crash"
 _escapes: list[str] = []
@@ -108,3 +111,41 @@ def postgres_url(postgres_cluster: PostgresCluster) -> Iterator[str]:
     name = postgres_cluster.create_database()
     yield postgres_cluster.url(name)
     postgres_cluster.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy: migrating takes longer than most tests."""
+    path = tmp_path_factory.mktemp("template") / "waypost.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_cluster: PostgresCluster) -> str:
+    """The name of a migrated PostgreSQL database to copy."""
+    name = postgres_cluster.create_database()
+    migrate(postgres_cluster.url(name))
+    return name
+
+
+@pytest.fixture
+def migrated_sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """Give the test a migrated SQLite database of its own."""
+    shutil.copyfile(sqlite_template, tmp_path / "waypost.db")
+    return f"sqlite:///{tmp_path}/waypost.db"
+
+
+@pytest.fixture
+def migrated_postgres_url(postgres_cluster: PostgresCluster, postgres_template: str) -> Iterator[str]:
+    """Give the test a migrated PostgreSQL database of its own."""
+    name = postgres_cluster.create_database(template=postgres_template)
+    yield postgres_cluster.url(name)
+    postgres_cluster.drop_database(name)
+
+
+@pytest.fixture(params=["migrated_sqlite_url", "migrated_postgres_url"], ids=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Give the test a migrated database of its own, of either kind."""
+    url: str = request.getfixturevalue(request.param)
+    return url

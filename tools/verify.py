@@ -18,6 +18,7 @@ SECONDS_MAX = 60 * 60
 """A hang ends here. On two quiet cores it takes about 16 minutes; a shared machine may need more."""
 PROCESSES = 4
 """Most tests wait for most of their time: for a fault, a pace, a retry."""
+STORIES = "tests/gateway"
 _EXIT_NO_TESTS = 5  # pytest's code when nothing was selected.
 _STRICT = "src/waypost/domain/*,src/waypost/contract/*"
 STATIC_CHECKS: dict[str, list[str]] = {
@@ -147,11 +148,13 @@ def main(arguments: list[str]) -> int:
 
 def _run_tests(report: Report, *, is_quick: bool) -> None:
     parallel = ["-n", str(PROCESSES), "--dist", "worksteal", "-m", "not alone"]
-    report.tests("tests", parallel, with_coverage=not is_quick)
+    report.tests("tests of parts", [*parallel, f"--ignore={STORIES}"], with_coverage=not is_quick)
+    # Gateways are started by the hundred here: measuring would cost minutes, and coverage is owed to the parts' tests.
+    report.tests("tests of the whole", [*parallel, STORIES], with_coverage=False)
     if is_quick:
         return
     # Tests that kill processes or measure would disturb, and be disturbed by, others.
-    report.tests("tests that run alone", ["-m", "alone"], with_coverage=True)
+    report.tests("tests that run alone", ["-m", "alone"], with_coverage=False)
     report.step("coverage data", ["coverage", "combine", "--quiet"])
     for name, arguments in COVERAGE_CHECKS.items():
         report.step(name, ["coverage", "report", "--skip-covered", "--show-missing", *arguments])

@@ -3,7 +3,6 @@
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,6 @@ from waypost.store.connections import connector_for
 from waypost.store.consents import ConsentWrite, record_consents
 from waypost.store.directory import Account, Directory
 from waypost.store.engine import Database
-from waypost.store.migrate import migrate
 from waypost.store.sealing import Sealer
 from waypost.store.sources import NewSource, create_source
 from waypost.store.statements import InsertMany
@@ -38,17 +36,8 @@ class House:
     source_id: str
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/waypost.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
-
-
 @pytest.fixture
 async def house(database_url: str) -> AsyncIterator[House]:
-    migrate(database_url)
     database = Database(connector_for(database_url))
     await database.start()
     sealer, ids, clock = Sealer([b"k" * 32]), UuidFactory(), SystemClock()

@@ -10,7 +10,6 @@ import orjson
 import pytest
 
 from waypost.cli import run
-from waypost.store.migrate import migrate
 
 
 @dataclass(frozen=True)
@@ -49,14 +48,6 @@ def waypost(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> Command:
         return Outcome(code, captured.out, captured.err)
 
     return call
-
-
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file to copy: migrating takes longer than most tests."""
-    path = tmp_path_factory.mktemp("template") / "waypost.db"
-    migrate(f"sqlite:///{path}")
-    return path
 
 
 @pytest.fixture

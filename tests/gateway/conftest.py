@@ -195,14 +195,6 @@ def settings_for(data_dir: Path, database_url: str, **changes: Any) -> Settings:
     return Settings.load(env_file=None, data_dir=data_dir, database_url=database_url, port=0, **groups, **changes)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/waypost.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
-
-
 @pytest.fixture
 def settings_changes(request: pytest.FixtureRequest) -> dict[str, Any]:
     marker = request.node.get_closest_marker("settings")

@@ -59,14 +59,6 @@ class House:
         return answer.status, content
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/waypost.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
-
-
 @pytest.fixture
 async def house(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     monkeypatch.chdir(tmp_path)
@@ -124,6 +116,12 @@ async def _furnish(house: House) -> None:
         ),
     ]
     assert [201] * 4 == [status for status, _ in made], made
+    entry = {"message_type": "text", "type_text": [{"content": CANARY}]}
+    status, bulk = await house.call("owner", "POST", "/manage/v1/bulk-sends", json={"name": CANARY, "entry": entry})
+    assert status == 200, bulk
+    rows = {"rows": [{"recipient": RECIPIENT, "fields": {"name": CANARY}}]}
+    status, _ = await house.call("owner", "PUT", f"/manage/v1/bulk-sends/{bulk['id']}/rows", json=rows)
+    assert status == 200
     form = aiohttp.FormData()
     form.add_field("file", b"\x89PNG\r\n\x1a\n" + _PNG_REST, filename="p.png", content_type="image/png")
     status, uploaded = await house.call("owner", "POST", "/api/v2/media/upload/", data=form)
@@ -172,6 +170,7 @@ async def _furnish(house: House) -> None:
     await house.foundation.database.write(fill)
     house.owned = {
         "account": "owner",
+        "bulk": bulk["id"],
         "key": made[2][1]["id"],
         "media": uploaded["data"]["mediaId"],
         "message": message_id,

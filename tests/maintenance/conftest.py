@@ -1,7 +1,6 @@
 """A migrated database of each kind, a clock that is set by hand, and rows to grow old."""
 
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from waypost.domain.ids import first_id_at
 from waypost.store.connections import connector_for
 from waypost.store.directory import Directory
 from waypost.store.engine import Database
-from waypost.store.migrate import migrate
 from waypost.store.sealing import Sealer
 from waypost.store.statements import InsertMany, Sql
 from waypost.store.tables import METADATA
@@ -67,17 +65,8 @@ class EveryShard:
         return True
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/waypost.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
-
-
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    migrate(database_url)
     database = Database(connector_for(database_url))
     await database.start()
     yield database

@@ -25,9 +25,9 @@ class MonotonicByHand:
 
 
 @pytest.fixture
-def database_url(postgres_url):
+def database_url(migrated_postgres_url):
     """Take leases where there are any: on SQLite one process owns everything under a lock."""
-    return postgres_url
+    return migrated_postgres_url
 
 
 @pytest.fixture

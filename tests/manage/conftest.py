@@ -13,17 +13,23 @@ import orjson
 import pytest
 import uvicorn
 
+from waypost.outbound.aiohttp_client import AiohttpClient
+from waypost.outbound.guard import OPERATOR_POLICY
+from waypost.outbound.http import Timeouts
 from waypost.ports import SystemClock, UuidFactory
+from waypost.providers.cloud_api.calls import GraphCalls
 from waypost.settings import Settings
 from waypost.store.accounts import create_account, create_key, mint_key
 from waypost.store.connections import connector_for
 from waypost.store.directory import Directory
 from waypost.store.engine import Database
-from waypost.store.migrate import migrate
 from waypost.store.sealing import Sealer
 from waypost.web.auth import ACCOUNT_SCOPES, Authenticator, Scope
 from waypost.web.manage.app import build_manage_app
 from waypost.web.manage.context import ManageContext
+
+NOBODY = "http://127.0.0.1:9"
+"""Where no provider answers."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +107,6 @@ async def served(app: Any) -> AsyncIterator[str]:
         await server.shutdown()
 
 
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file to copy: migrating takes longer than most tests."""
-    path = tmp_path_factory.mktemp("template") / "waypost.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
 async def api(sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:
     monkeypatch.chdir(tmp_path)
@@ -133,6 +131,7 @@ async def api(sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         )
     await directory.refresh()
     woken: list[str] = []
+    provider = AiohttpClient(policy=OPERATOR_POLICY, timeouts=Timeouts())
     context = ManageContext(
         database=database,
         directory=directory,
@@ -141,6 +140,7 @@ async def api(sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         settings=settings,
         clock=clock,
         ids=UuidFactory(),
+        calls=GraphCalls(provider, base_urls={"meta": NOBODY, "sandbox": NOBODY}, clock=clock),
         notify_now=lambda: woken.append("notify"),
         dispatch_now=lambda: woken.append("dispatch"),
         lanes_ended=lambda lanes: woken.append("dispatch"),
@@ -150,5 +150,6 @@ async def api(sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session,
     ):
         yield Api(url, session, context, keys, woken)
+    await provider.close()
     await database.stop()
     await asyncio.sleep(0)  # lets the client's closed sockets be told

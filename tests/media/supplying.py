@@ -24,7 +24,6 @@ from waypost.store.accounts import create_account
 from waypost.store.connections import connector_for
 from waypost.store.directory import Directory, Source, shard_of
 from waypost.store.engine import Database
-from waypost.store.migrate import migrate
 from waypost.store.sealing import Sealer
 from waypost.store.statements import Sql
 
@@ -205,17 +204,8 @@ class MediaHouse:
 _BUMP = Sql("UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE name = 'directory_version'")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/waypost.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
-
-
 @pytest.fixture
 async def media_house(database_url: str, tmp_path: Path) -> AsyncIterator[MediaHouse]:
-    migrate(database_url)
     commits = CommitSignal()
     database = Database(connector_for(database_url), observer=commits)
     await database.start()

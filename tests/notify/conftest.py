@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -23,7 +22,6 @@ from waypost.store.connections import connector_for
 from waypost.store.directory import Directory
 from waypost.store.endpoints import NewEndpoint, change_endpoint, create_endpoint, new_webhook_secret, rotate_secret
 from waypost.store.engine import Database
-from waypost.store.migrate import migrate
 from waypost.store.notifications import insert_notifications
 from waypost.store.sealing import Sealer
 from waypost.store.statements import Sql
@@ -31,7 +29,7 @@ from waypost.store.statements import Sql
 LOOPBACK = OutboundPolicy(allow_http=True, allowed_networks=(ip_network("127.0.0.0/8"),))
 NOW_US = 1_900_000_000_000_000
 ACCOUNT = "acc"
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 
 _STATES = Sql("SELECT id, state, attempts, due_at_us, batch_id, last_status, last_error FROM notifications ORDER BY id")
 
@@ -274,17 +272,8 @@ class House:
             self.notifier = None
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/waypost.db"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
-
-
 @pytest.fixture
 async def house(database_url: str) -> AsyncIterator[House]:
-    migrate(database_url)
     commits = CommitSignal()
     database = Database(connector_for(database_url), observer=commits)
     await database.start()

@@ -402,7 +402,8 @@ async def test_a_request_after_closing_has_not_started(make_client: MakeClient):
 
 async def test_several_hundred_requests_run_at_once(make_client: MakeClient):
     async with FaultServer(answering(ok())).running() as server:
-        client = make_client(connections_max=300, timeouts=Timeouts())
+        patient = Timeouts(total_seconds=300.0, pool_seconds=60.0, connect_seconds=60.0, read_seconds=60.0)
+        client = make_client(connections_max=300, timeouts=patient)
         url = server.url()
         answers = await asyncio.gather(
             *(client.request("POST", url, headers={}, body=b"x", body_bytes_max=10) for _ in range(900))

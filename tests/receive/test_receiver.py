@@ -62,9 +62,9 @@ class Endpoint:
 
 
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
+def database_url(migrated_sqlite_url: str) -> str:
     """What is tested here does not depend on the kind of database."""
-    return sqlite_url
+    return migrated_sqlite_url
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ async def test_one_bad_item_of_a_batch_fails_alone(database: Database) -> None:
     assert [("a", "v"), ("b", "v")] == found
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_url", ["migrated_postgres_url"], ids=["postgresql"], indirect=True)
 @pytest.mark.parametrize(
     "row",
     [
@@ -124,7 +124,6 @@ async def test_a_batch_larger_than_one_statement_is_written_whole(database: Data
 
 
 async def test_a_closed_database_refuses_writes(database_url: str) -> None:
-    migrate(database_url)
     database = Database(connector_for(database_url))
     await database.start()
     await database.stop()
@@ -134,7 +133,6 @@ async def test_a_closed_database_refuses_writes(database_url: str) -> None:
 
 
 async def test_a_stop_commits_what_waits(database_url: str) -> None:
-    migrate(database_url)
     database = Database(connector_for(database_url))
     await database.start()
     futures = [database.run(_STEP, (f"w{place}", "v")) for place in range(50)]

@@ -16,7 +16,7 @@ from waypost.service import run_services
 from waypost.settings import Settings
 from waypost.web.server import HttpService
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 
 
 class Served:
