@@ -8,7 +8,7 @@ import pytest
 from tests.isolation.conftest import _PNG_REST
 
 BODY = {"type": "BODY", "text": "Dear {{1}}, it is ready.", "example": {"body_text": [["Noor"]]}}
-NEW = {"category": "utility", "name": "repair_done", "language": "en", "components": [BODY]}
+NEW = {"category": "utility", "name": "wheel_ready", "language": "en", "components": [BODY]}
 PNG = b"\x89PNG\r\n\x1a\n" + _PNG_REST
 V2 = "/api/v2/metainfo/template"
 V3 = "/api/v3/metainfo"
@@ -34,30 +34,35 @@ async def graph(house, method, path, **request):
 async def test_a_template_is_made_shown_changed_and_deleted_through_the_contract(house):
     first = await made(house, json=NEW | {"allow_category_change": True})
     assert {"id": first["id"], "status": "PENDING", "category": "UTILITY"} == first
-    wrapped = {"meta_payload": NEW | {"name": "repair_late", "language": "en_US", "components": [BODY]}}
+    wrapped = {"meta_payload": NEW | {"name": "wheel_trued", "language": "en_US", "components": [BODY]}}
     second = await made(house, f"{V3}/template/create", json=wrapped | {"nc_payload": {"a": 1}})
 
     # At once, whatever the mirror's next reading says later.
-    [status] = await made(house, f"{V2}/status?templatename=repair_done", "GET")
+    [status] = await made(house, f"{V2}/status?templatename=wheel_ready", "GET")
     assert {"name", "language", "status", "category", "id"} == set(status)
-    assert ("repair_done", "en", first["id"]) == (status["name"], status["language"], status["id"])
-    assert [{"name": "repair_done", "language": "en", "components": [BODY]}] == await made(
-        house, f"{V2}/preview?templatename=repair_done", "GET"
+    assert ("wheel_ready", "en", first["id"]) == (status["name"], status["language"], status["id"])
+    assert [{"name": "wheel_ready", "language": "en", "components": [BODY]}] == await made(
+        house, f"{V2}/preview?templatename=wheel_ready", "GET"
     )
     [full] = await made(house, f"{V3}/template/status?templateid={second['id']}", "GET")
-    assert "repair_late" == full["name"]
+    assert "wheel_trued" == full["name"]
     assert {"quality", "rejected_reason"} <= set(full)
 
+    every = await made(house, f"{V2}/list?language=english&limit=100&template_type=1,2", "GET")
+    names = [one["name"] for one in every["templates"]]
+    assert {"wheel_ready", "wheel_trued"} <= set(names)
     page = await made(house, f"{V2}/list?language=english&limit=1&offset=1&template_type=1,2", "GET")
-    assert (["repair_late"], 2, 1, 1) == (
+    assert ([names[1]], len(names), 1, 1) == (
         [one["name"] for one in page["templates"]],
         page["total"],
         page["limit"],
         page["offset"],
     )
-    page = await made(house, f"{V3}/template/list?language=EN_us&template_name=REPAIR_LATE", "GET")
+    page = await made(house, f"{V3}/template/list?language=EN_us&template_name=WHEEL_TRUED", "GET")
     assert 1 == page["total"]
-    assert 0 == (await made(house, f"{V2}/list?template_type=3", "GET"))["total"]
+    assert set(names).isdisjoint(
+        one["name"] for one in (await made(house, f"{V2}/list?template_type=3", "GET"))["templates"]
+    )
     assert 0 == (await made(house, f"{V2}/list?status=Rejected", "GET"))["total"]
 
     async def is_approved():
@@ -65,7 +70,7 @@ async def test_a_template_is_made_shown_changed_and_deleted_through_the_contract
         return listed["status"] == "APPROVED"
 
     await house.eventually(is_approved)
-    changed = {"meta_payload": {"name": "repair_done", "components": [{"type": "BODY", "text": "It is ready."}]}}
+    changed = {"meta_payload": {"name": "wheel_ready", "components": [{"type": "BODY", "text": "It is ready."}]}}
     assert first["id"] == (await made(house, f"{V3}/template/edit", "PUT", json=changed))["id"]
     assert "It is ready." == (await graph(house, "GET", first["id"]))["components"][0]["text"]
 
@@ -74,15 +79,16 @@ async def test_a_template_is_made_shown_changed_and_deleted_through_the_contract
         return listed["status"] == "APPROVED"
 
     await house.eventually(is_approved_again)
-    await made(house, f"{V3}/template/edit_category?template_name=repair_done&new_category=marketing")
+    await made(house, f"{V3}/template/edit_category?template_name=wheel_ready&new_category=marketing")
     assert "MARKETING" == (await graph(house, "GET", first["id"]))["category"]
-    assert "MARKETING" == (await made(house, f"{V2}/status?templatename=repair_done", "GET"))[0]["category"]
+    assert "MARKETING" == (await made(house, f"{V2}/status?templatename=wheel_ready", "GET"))[0]["category"]
 
-    gone = await made(house, f"{V3}/template/delete", json={"name": "repair_done"})
-    assert {"name": "repair_done", "languages": ["en"]} == gone
-    assert ("8009", "Invalid Template") == await refused(house, "GET", f"{V2}/status?templatename=repair_done")
+    gone = await made(house, f"{V3}/template/delete", json={"name": "wheel_ready"})
+    assert {"name": "wheel_ready", "languages": ["en"]} == gone
+    assert ("8009", "Invalid Template") == await refused(house, "GET", f"{V2}/status?templatename=wheel_ready")
     left = await graph(house, "GET", f"{house.demo.account.waba_id}/message_templates?fields=name")
-    assert ["repair_late"] == [one["name"] for one in left["data"]]
+    assert "wheel_trued" in {one["name"] for one in left["data"]}
+    assert "wheel_ready" not in {one["name"] for one in left["data"]}
 
     _, log = await house.call("GET", "/manage/v1/audit")
     actions = [entry["action"] for entry in log["items"] if entry["action"].startswith("template.")]
@@ -115,17 +121,17 @@ async def test_what_cannot_be_is_refused_in_the_contracts_words(house):
         (
             "PUT",
             edit,
-            {"meta_payload": {"name": "repair_done", "language": "de", "category": "UTILITY"}},
+            {"meta_payload": {"name": "wheel_ready", "language": "de", "category": "UTILITY"}},
             "8011 Invalid Template language",
         ),
         ("POST", f"{V3}/template/delete", {"name": "no"}, "8009 Invalid Template"),
         (
             "POST",
             f"{V3}/template/delete",
-            {"name": "repair_done", "language": "de"},
+            {"name": "wheel_ready", "language": "de"},
             "8011 Invalid Template language",
         ),
-        ("POST", f"{V3}/template/delete", {"name": "repair_done", "source": "no"}, "8004 Client details not found"),
+        ("POST", f"{V3}/template/delete", {"name": "wheel_ready", "source": "no"}, "8004 Client details not found"),
         (
             "PUT",
             edit,
@@ -170,7 +176,8 @@ async def test_numbers_samples_and_webhooks_are_managed_by_v3(house):
     assert (200, PNG) == await house.call("GET", "/api/v2/media/" + sample["url"].rpartition("/")[2])
     header = {"type": "HEADER", "format": "IMAGE", "example": {"header_handle": [sample["sample_id"]]}}
     await made(house, json=NEW | {"components": [header, BODY]})
-    assert 1 == (await made(house, f"{V2}/list?template_type=2", "GET"))["total"]
+    listed = await made(house, f"{V2}/list?template_type=2", "GET")
+    assert "wheel_ready" in {one["name"] for one in listed["templates"]}
     assert ("8008", "Invalid Media id or bad media") == await refused(house, "POST", upload, data=form("video"))
     assert ("8006", "format can only be image/video/document.") == await refused(
         house, "POST", upload, data=form("gif")
@@ -204,3 +211,81 @@ async def test_numbers_samples_and_webhooks_are_managed_by_v3(house):
     assert ("8006", "type can only be incoming/event.") == await refused(
         house, "GET", f"{V3}/webhook/list_webhook?type=x"
     )
+
+
+@pytest.mark.parametrize("database_url", ["migrated_sqlite_url"], indirect=True)
+async def test_templates_are_managed_by_the_manage_api(house):
+    async def manage(method, path="", **request):
+        return await house.call(method, f"/manage/v1/templates{path}", **request)
+
+    buttons = {
+        "type": "BUTTONS",
+        "buttons": [
+            {"type": "URL", "text": "Look", "url": "https://shop.example.org/{{1}}", "example": ["x"]},
+            {"type": "COPY_CODE", "text": "Copy", "example": "SAVE"},
+        ],
+    }
+    header = {"type": "HEADER", "format": "TEXT", "text": "For {{1}}", "example": {"header_text": ["Noor"]}}
+    new = NEW | {"components": [header, BODY, {"type": "FOOTER", "text": "The shop"}, buttons]}
+    status, first = await manage("POST", json=new)
+    assert 201 == status, first
+    assert (201, "UTILITY", "PENDING") == (status, first["category"], first["status"])
+    _, second = await manage("POST", json=NEW | {"language": "de", "source_id": house.source_id})
+    status, problem = await manage("POST", json=NEW)
+    assert (422, "body.name") == (status, problem["faults"][0]["place"])
+    assert "provider refuses" in problem["detail"]
+    assert 422 == (await manage("POST", json=NEW | {"source_id": "no"}))[0]
+    assert 422 == (await manage("POST", json=NEW | {"components": [{"text": "x"}]}))[0]
+
+    _, page = await manage("GET", "?limit=1")
+    _, rest = await manage("GET", f"?limit=1&cursor={page['next_cursor']}")
+    assert page["items"][0]["id"] < rest["items"][0]["id"]
+    _, german = await manage("GET", f"?language=German&name=WHEEL_READY&source_id={house.source_id}")
+    assert [second["id"]] == [one["id"] for one in german["items"]]
+    assert 422 == (await manage("GET", "?source_id=no"))[0]
+    assert 404 == (await manage("GET", "/no"))[0]
+
+    values = {"parameters": ["Ms Sato", "Noor"], "buttons": [{"index": 0, "value": "b/52"}, {"index": 1, "value": "C"}]}
+    _, shown = await manage("POST", f"/{first['id']}/preview", json=values)
+    assert ("For Ms Sato", "Dear Noor, it is ready.", "The shop") == (shown["header"], shown["body"], shown["footer"])
+    assert ["https://shop.example.org/b/52", "C"] == [one["target"] for one in shown["buttons"]]
+    status, _ = await manage("POST", f"/{first['id']}/preview", json={"parameters": ["a", "b", "c"]})
+    assert 422 == status
+
+    async def both_are_approved():
+        _, page = await manage("GET", "?status=approved&category=utility&name=wheel_ready")
+        return 2 == len(page["items"])
+
+    await house.eventually(both_are_approved)
+    assert 422 == (await manage("PATCH", f"/{first['id']}", json={}))[0]
+    status, after = await manage("PATCH", f"/{first['id']}", json={"components": [{"type": "BODY", "text": "Ready."}]})
+    assert (200, "Ready.") == (status, after["components"][0]["text"])
+    assert 204 == (await manage("DELETE", f"/{second['id']}"))[0]
+    assert (await manage("GET", f"/{first['id']}"))[0] == 200
+    assert 204 == (await manage("DELETE", f"/{first['id']}?all_languages=true"))[0]
+    assert [] == (await manage("GET", "?name=wheel_ready"))[1]["items"]
+
+    account = house.demo.account
+    elsewhere = {"name": "made_elsewhere", "language": "en", "category": "UTILITY", "components": [BODY]}
+    await graph(house, "POST", f"{account.waba_id}/message_templates", json=elsewhere)
+    _, lists = await manage("POST", "/sync", json={"source_id": house.source_id})
+    assert [account.waba_id] == [one["waba_id"] for one in lists["items"]]
+
+    async def is_mirrored():
+        return 1 == len((await manage("GET", "?name=made_elsewhere"))[1]["items"])
+
+    await house.eventually(is_mirrored)
+    await house.call("PATCH", f"/manage/v1/sources/{house.source_id}", json={"access_token": "wrong"})
+    status, problem = await manage("POST", json=NEW | {"name": "never"})
+    assert (409, True) == (status, "token" in problem["detail"])
+    await house.call("PATCH", f"/manage/v1/sources/{house.source_id}", json={"access_token": account.access_token})
+    for code, expected in ((80007, 429), (131000, 502), (132007, 409)):
+        rule = {"kind": "graph_error", "code": code, "target": "objects", "count": 50}
+        made_rule = await house.sandbox("POST", "/sandbox/faults", json=rule)
+        status, problem = await manage("POST", json=NEW | {"name": "never"})
+        assert expected == status, problem
+        await house.sandbox("DELETE", f"/sandbox/faults/{made_rule['id']}")
+    [one] = (await manage("GET", "?name=made_elsewhere"))[1]["items"]
+    await house.call("PATCH", f"/manage/v1/sources/{house.source_id}", json={"waba_id": "1"})
+    status, problem = await manage("DELETE", f"/{one['id']}")
+    assert (409, True) == (status, "business account" in problem["detail"])

@@ -18,6 +18,7 @@ from waypost.web.account_rates import AccountRates
 from waypost.web.api_v2.consents import ConsentEndpoints
 from waypost.web.api_v2.lookup import LookupEndpoint
 from waypost.web.api_v2.media import MediaEndpoints
+from waypost.web.api_v2.reading import ReadingEndpoint, ReadMarker
 from waypost.web.api_v2.router import ApiV2, Operation, Operations
 from waypost.web.api_v2.sending import Overload, SendEndpoint
 from waypost.web.api_v2.sources import SourceEndpoints
@@ -29,6 +30,7 @@ from waypost.web.manage.context import webhook_policy
 from waypost.web.metainfo import build_metainfo
 from waypost.web.operations import Check, OperationsApp
 from waypost.web.receiver import CloudApiReceiver
+from waypost.web.reports.routes import build_reports
 
 
 class WebParts:
@@ -46,6 +48,7 @@ class WebParts:
         authenticator: Authenticator,
         collector: Collector,
         calls: GraphCalls,
+        read_marker: ReadMarker,
         overload: Overload,
         wake_dispatcher: Callable[..., None],
         wake_feeder: Callable[[], None],
@@ -57,6 +60,7 @@ class WebParts:
         self._authenticator = authenticator
         self._collector = collector
         self._calls = calls
+        self._read_marker = read_marker
         self._overload = overload
         self._wake_dispatcher = wake_dispatcher
         self._wake_feeder = wake_feeder
@@ -110,6 +114,9 @@ class WebParts:
     def _operations(self, replies: FailureReplies) -> Operations:
         foundation, settings = self._foundation, self._foundation.settings
         lookup = LookupEndpoint(foundation.database)
+        reading = ReadingEndpoint(
+            database=foundation.database, directory=foundation.directory, marker=self._read_marker, replies=replies
+        )
         consents = ConsentEndpoints(
             foundation.database,
             foundation.directory,
@@ -151,6 +158,8 @@ class WebParts:
         )
         return {
             **metainfo,
+            "/api/v2/message/read": {"POST": Operation("messages.mark_read", reading.handle)},
+            **build_reports(foundation.database, replies, settings.reports),
             "/api/v2/message/{id}": {"GET": Operation("messages.look_up", lookup.handle)},
             "/api/v2/consent": {"POST": Operation("consent.check", consents.check)},
             "/api/v2/consent/manage": {"POST": Operation("consent.manage", consents.manage)},
@@ -228,6 +237,7 @@ class WebParts:
                 settings=foundation.settings,
                 clock=foundation.clock,
                 ids=foundation.ids,
+                calls=self._calls,
                 notify_now=self._wake_notifier,
                 dispatch_now=self._wake_dispatcher,
                 feed_now=self._wake_feeder,

@@ -16,6 +16,7 @@ from waypost.web.manage.context import ManageContext
 from waypost.web.manage.guarding import Gate, answer_problem, routing_problem
 from waypost.web.manage.overview_routes import OverviewRoutes
 from waypost.web.manage.source_routes import SourceRoutes
+from waypost.web.manage.template_routes import TemplateRoutes
 from waypost.web.manage.traffic_routes import MediaRoutes, MessageRoutes
 from waypost.web.manage.webhook_routes import WebhookRoutes
 from waypost.web.openapi import build_openapi
@@ -38,6 +39,7 @@ def build_manage_app(context: ManageContext) -> FastAPI:
         AccountRoutes,
         KeyRoutes,
         SourceRoutes,
+        TemplateRoutes,
         MessageRoutes,
         BulkRoutes,
         WebhookRoutes,

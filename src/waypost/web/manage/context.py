@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from waypost.outbound.guard import OutboundPolicy
 from waypost.ports import Clock, IdFactory
+from waypost.providers.cloud_api.calls import GraphCalls
 from waypost.settings import Settings
 from waypost.store.claiming import LaneKey
 from waypost.store.directory import Directory
@@ -43,6 +44,7 @@ class ManageContext:
     settings: Settings
     clock: Clock
     ids: IdFactory
+    calls: GraphCalls
     notify_now: Callable[[], None] = do_nothing
     dispatch_now: Callable[[], None] = do_nothing
     feed_now: Callable[[], None] = do_nothing

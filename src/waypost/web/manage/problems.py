@@ -31,6 +31,8 @@ class ProblemKind(Enum):
     INVALID = _Kind("invalid", 422, "The request breaks a rule")
     THROTTLED = _Kind("throttled", 429, "Too many tries")
     DEFECT = _Kind("defect", 500, "Waypost has a defect")
+    PROVIDER_BUSY = _Kind("provider-busy", 429, "The provider wants fewer calls")
+    PROVIDER_AWAY = _Kind("provider-away", 502, "The provider did not answer")
     UNAVAILABLE = _Kind("unavailable", 503, "The database cannot be reached")
 
 
