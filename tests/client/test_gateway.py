@@ -1,6 +1,6 @@
 """Both clients against a running gateway: everything that the API has, end to end."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.client.loopback import Reply, forwarding
@@ -181,6 +181,63 @@ async def test_a_wait_ends_with_a_failure_or_with_its_time(face, stage, numbers)
     await face(client.wait_for(unread.id, "delivered"))
     with pytest.raises(WaitTimeoutError):
         await face(client.wait_for(unread.id, "read", timeout_seconds=0))
+
+
+async def test_a_message_that_came_in_is_marked_read_with_typing(face, stage, numbers):
+    client, to = face.client(stage.base_url, stage.api_key), numbers[0]
+    stage.writes(to)
+    [heard] = stage.sandbox("GET", f"/sandbox/phones/{to}/messages?direction=sent")["messages"]
+
+    await face(client.mark_read(heard["wamid"], shows_typing=True))
+
+    [seen] = stage.sandbox("GET", f"/sandbox/phones/{to}/messages?direction=sent")["messages"]
+    assert seen["ticks"]["read"]
+    assert seen["typing"]
+    with pytest.raises(NotFoundError):
+        await face(client.mark_read("wamid.unknown"))
+
+
+async def test_reports_count_what_was_sent(face, stage, numbers):
+    client, to = face.client(stage.base_url, stage.api_key), numbers[0]
+    stage.writes(to)
+    tag = f"report-{to}"
+    sent = await face(client.send(Text(to=to, body="one", caller_data=tag), Text(to=to, body="two", caller_data=tag)))
+    await face(client.wait_for(sent.ids[-1], "read"))
+    today = datetime.now(UTC).date()
+    days = (today - timedelta(days=1), today)
+
+    stats = await face(client.reports.stats(*days, tag=tag))
+    page = await face(client.reports.messages(*days, limit=1, tag=tag))
+    rest = await face(client.reports.messages(*days, cursor=page.next_cursor, tag=tag))
+    summary = await face(client.reports.summary(*days))
+
+    assert [day.isoformat() for day in days] == [period.first_day for period in stats.periods]
+    assert (2, 2) == (stats.total["sent"], stats.periods[-1].counts["sent"])
+    assert [*sent] == [message["id"] for message in (*page.messages, *rest.messages)]
+    assert "" == rest.next_cursor
+    assert summary["total"]["sent"] >= 2
+    with pytest.raises(RefusedError):
+        await face(client.reports.stats(today, days[0]))
+
+
+async def test_templates_are_listed_shown_made_and_sent(face, stage, numbers):
+    client, to = face.client(stage.base_url, stage.api_key, source=stage.source_id), numbers[0]
+    await face(client.consent.opt_in(to))
+    name = f"client_{to}"
+    components = [{"type": "BODY", "text": "Hello {{1}}", "example": {"body_text": [["Noor"]]}}]
+
+    made = await face(client.templates.create(name, language="en", category="UTILITY", components=components))
+    [status] = await face(client.templates.status(name))
+    [preview] = await face(client.templates.preview(name))
+    page = await face(client.templates.list(limit=1, status="approved"))
+
+    assert (name, "en", made.id) == (status.name, status.language, status.id)
+    assert "BODY" in [component["type"] for component in preview.components]
+    assert (1, 1, 0) == (len(page.templates), page.limit, page.offset)
+    assert page.total >= 1
+    with pytest.raises(RefusedError) as raised:
+        await face(client.templates.status("nobody_has_this"))
+    assert "8009" == raised.value.code
 
 
 async def test_a_double_send_after_a_lost_answer_is_prevented_by_the_key(face, stage, server, numbers):

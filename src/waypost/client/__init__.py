@@ -53,6 +53,7 @@ from waypost.client.messages import (
     Template,
     Text,
 )
+from waypost.client.reports import MessagePage, Period, Stats
 from waypost.client.retrying import Retries
 from waypost.client.sending import MessageReport, Sent, Step
 from waypost.client.sources import NewSource, Source, SourceChange
@@ -79,10 +80,12 @@ __all__ = [
     "MediaTemplate",
     "Message",
     "MessageFailedError",
+    "MessagePage",
     "MessageReport",
     "NewSource",
     "NotFoundError",
     "OutcomeUnknownError",
+    "Period",
     "RateLimitedError",
     "Reaction",
     "RefusedError",
@@ -94,6 +97,7 @@ __all__ = [
     "Sent",
     "Source",
     "SourceChange",
+    "Stats",
     "Step",
     "Template",
     "TemplateInfo",

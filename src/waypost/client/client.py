@@ -8,7 +8,7 @@ shown by ``repr`` or stands in an error.
 import asyncio
 import time
 from types import TracebackType
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from waypost.client import sending
 from waypost.client.calls import Call, done, json_request
@@ -16,6 +16,7 @@ from waypost.client.connection import Connection, Timeouts, find_connection
 from waypost.client.consent import AsyncConsents, Consents
 from waypost.client.media import AsyncMedia, Media
 from waypost.client.messages import Message
+from waypost.client.reports import AsyncReports, Reports
 from waypost.client.retrying import Retries
 from waypost.client.sending import MessageReport, Sent, WaitedFor, Waiting
 from waypost.client.sessions import AsyncSession, Session
@@ -23,7 +24,8 @@ from waypost.client.sources import AsyncSources, Sources
 from waypost.client.templates import AsyncTemplates, Templates
 
 WebhookKind = Literal["incoming", "event"]
-_SWITCH_PATH = "/api/v2/metainfo/webhook/manage_webhook"
+_SWITCH_PATH: Final = "/api/v2/metainfo/webhook/manage_webhook"
+_READ_PATH: Final = "/api/v2/message/read"
 
 
 class Client:
@@ -73,6 +75,7 @@ class Client:
         self.consent = Consents(self._session)
         self.sources = Sources(self._session)
         self.templates = Templates(self._session)
+        self.reports = Reports(self._session)
 
     def __repr__(self) -> str:
         return f"Client({self._connection.base_url!r})"
@@ -128,6 +131,14 @@ class Client:
                 return report
             time.sleep(wait)
 
+    def mark_read(self, message_id: str, *, shows_typing: bool = False) -> None:
+        """
+        Show somebody that their message was read (additive), and if asked, that an answer is being typed.
+
+        ``message_id`` is that of an incoming event; again does no harm. Raises NotFoundError, RefusedError.
+        """
+        self._session.run(_mark_read(message_id, shows_typing=shows_typing))
+
     def switch_webhook(self, name: str, kind: WebhookKind, *, is_enabled: bool) -> None:
         """Let a webhook be told of things, or not. Raises RefusedError if there is none of this name and kind."""
         self._session.run(_switch(name, kind, is_enabled=is_enabled))
@@ -165,6 +176,7 @@ class AsyncClient:
         self.consent = AsyncConsents(self._session)
         self.sources = AsyncSources(self._session)
         self.templates = AsyncTemplates(self._session)
+        self.reports = AsyncReports(self._session)
 
     def __repr__(self) -> str:
         return f"AsyncClient({self._connection.base_url!r})"
@@ -203,9 +215,18 @@ class AsyncClient:
                 return report
             await asyncio.sleep(wait)
 
+    async def mark_read(self, message_id: str, *, shows_typing: bool = False) -> None:
+        """See ``Client.mark_read``."""
+        await self._session.run(_mark_read(message_id, shows_typing=shows_typing))
+
     async def switch_webhook(self, name: str, kind: WebhookKind, *, is_enabled: bool) -> None:
         """See ``Client.switch_webhook``."""
         await self._session.run(_switch(name, kind, is_enabled=is_enabled))
+
+
+def _mark_read(message_id: str, *, shows_typing: bool) -> Call[None]:
+    members = {"message_id": message_id, **({"typing": True} if shows_typing else {})}
+    return Call(request=json_request("POST", _READ_PATH, members), parse=done, is_repeatable=True)
 
 
 def _switch(name: str, kind: WebhookKind, *, is_enabled: bool) -> Call[None]:
