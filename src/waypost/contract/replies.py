@@ -52,6 +52,13 @@ _STATUS_WORDS: Final = MappingProxyType(
         MessageState.UNKNOWN: "failed",
     }
 )
+
+
+def status_word(state: MessageState) -> str:
+    """Return the contract's word for where a message stands."""
+    return _STATUS_WORDS[state]
+
+
 _THREE_KEYS: Final = MappingProxyType(
     {
         status: Reply(status, orjson.dumps({"error": error, "message": message, "status": status}))
@@ -191,6 +198,11 @@ def message_found(view: MessageView) -> bytes:
             },
         }
     )
+
+
+def message_marked_read() -> bytes:
+    """Return the answer to a read receipt (an addition)."""
+    return _done("Message marked as read.")
 
 
 def optin_found(

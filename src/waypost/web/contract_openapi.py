@@ -8,6 +8,7 @@ methods and operations to what the gateway serves.
 from typing import Final
 
 from waypost.web.contract_openapi_management import MANAGEMENT_PATHS
+from waypost.web.contract_openapi_reports import REPORT_PATHS
 from waypost.web.contract_operations import answer_of, json_content, operation_of, success_of
 from waypost.web.contract_schemas import (
     MEDIA_ID,
@@ -211,10 +212,34 @@ _SOURCE_ID_HELP: Final = "Source id."
 
 PATHS: Final[JsonObject] = {
     **MANAGEMENT_PATHS,
+    **REPORT_PATHS,
     "/api/v2/message/": {"post": _send("messages.send", high=False)},
     "/api/v2/message/nc": {"post": _send("messages.send.nc", high=False)},
     "/api/v2/message/nc/message/": {"post": _send("messages.send.nc_message", high=False)},
     "/api/v2/message/nc/priority": {"post": _send("messages.send.priority", high=True)},
+    "/api/v2/message/read": {
+        "post": operation_of(
+            "messages.mark_read",
+            "Contract: messages",
+            "Mark an incoming message as read",
+            description=(
+                "An addition. Asked of upstream at once; `typing` shows the person that an answer is being typed, for "
+                "25 seconds or until it comes. A message that no number of the account received is 404."
+            ),
+            body=json_content(
+                object_of(
+                    {
+                        "message_id": text("`message_id` of the incoming message.", maxLength=512),
+                        "typing": {"type": "boolean", "description": "Show that an answer is being typed."},
+                    },
+                    required=("message_id",),
+                ),
+                {"message_id": "wamid.SAMPLE01", "typing": True},
+            ),
+            answer=answer_of("Marked, or why not.", success_of("Message marked as read.")),
+            names_one=True,
+        )
+    },
     "/api/v2/message/{id}": {
         "get": operation_of(
             "messages.look_up",

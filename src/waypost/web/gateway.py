@@ -4,15 +4,19 @@ import contextlib
 
 from waypost.contract.replies import three_key
 from waypost.observe import get_logger
+from waypost.web.api_v2.router import normalise_path
 from waypost.web.exchange import AsgiApp, Receive, Scope, Send, answer, answer_reply
 from waypost.web.operations import PATHS as OPERATIONS_PATHS
 
 WEBHOOK_PREFIX = "/webhooks/cloud_api/"
+LINK_PREFIX = "/l/"
+ROOT_PATHS = frozenset({"/settings", "/stats", "/messages", "/summary_stats"})
+"""What the contract has at the root, beside its paths under ``/api``."""
 
 
 class GatewayApp:
     """
-    Hands a request to the contract's API, the provider's webhooks, the manage API or operations.
+    Hands a request to the contract's API, the provider's webhooks, tracked links, the manage API or operations.
 
     A part that is None is not served by this process (its role is not among the roles, or it has a port of its own).
     """
@@ -24,11 +28,13 @@ class GatewayApp:
         receiver: AsgiApp | None,
         manage: AsgiApp | None,
         operations: AsgiApp | None,
+        links: AsgiApp | None = None,
     ) -> None:
         self._api = api
         self._receiver = receiver
         self._manage = manage
         self._operations = operations
+        self._links = links
         self._log = get_logger("web")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,6 +58,10 @@ class GatewayApp:
             return self._api
         if path.startswith(WEBHOOK_PREFIX):
             return self._receiver
+        if path.startswith(LINK_PREFIX):
+            return self._links
+        if normalise_path(path) in ROOT_PATHS:
+            return self._api
         if path.rstrip("/") in OPERATIONS_PATHS:
             return self._operations
         return self._manage

@@ -1,0 +1,1 @@
+"""Figures, lists and exports of what happened to messages, and the links that were clicked."""
