@@ -16,6 +16,12 @@ from waypost.web.openapi import operations_of
 _SPAN = {"since": "2001-01-01T00:00:00Z", "until": "2101-01-01T00:00:00Z"}
 _SOURCE = {"name": "x", "phone_number": "12025550188", "phone_number_id": "pn9", "waba_id": "w", "access_token": "t"}
 _MESSAGE = {"recipient_whatsapp": RECIPIENT, "message_type": "text", "type_text": [{"content": "hi"}]}
+_TEMPLATE = {
+    "name": "x",
+    "language": "en",
+    "category": "UTILITY",
+    "components": [{"type": "BODY", "text": "x"}],
+}
 
 _BODIES: dict[str, Any] = {
     "accounts.change": {"name": "taken"},
@@ -24,10 +30,20 @@ _BODIES: dict[str, Any] = {
     "sources.create.v2": {**_SOURCE, "phone_number_id": "pn8"},
     "sources.change": {"name": "taken"},
     "sources.change.v2": {"name": "taken"},
+    "templates.create": {**_TEMPLATE, "name": "mine"},
+    "templates.create.v2": _TEMPLATE,
+    "templates.create.v3": {"meta_payload": {**_TEMPLATE, "name": "wrapped"}},
+    "templates.change": {"category": "MARKETING"},
+    "templates.change.v3": {"meta_payload": {"name": "owners", "category": "MARKETING"}},
+    "templates.change.v3_category": {"template_name": "owners", "new_category": "MARKETING"},
+    "templates.delete.v3": {"name": "owners"},
+    "templates.preview": {"parameters": []},
+    "webhooks.change.v3": {"type": "event", "name": CANARY, "url": "https://hooks.example.org/taken"},
     "webhooks.create": {"url": "https://hooks.example.org/mine"},
     "webhooks.change": {"name": "taken"},
     "webhooks.replay": _SPAN,
     "messages.search": {},
+    "messages.mark_read": {"message_id": "wamid.of-nobody"},
     "messages.send": {"message": [_MESSAGE]},
     "messages.reschedule": {"scheduled_at": "2001-01-01T00:00:00Z"},
     "bulk.create": {"name": "x", "entry": {"message_type": "text", "type_text": [{"content": "hi"}]}},

@@ -82,6 +82,7 @@ class Gateway:
             authenticator=self.authenticator,
             collector=self.collector,
             calls=self.clients.calls,
+            read_marker=self.clients.provider,
             overload=self.gauges,
             wake_dispatcher=self.dispatcher.wake,
             wake_feeder=self.feeder.wake,

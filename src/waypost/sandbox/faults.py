@@ -80,7 +80,7 @@ KINDS: dict[str, tuple[str, _Parameters]] = {
     "webhook_loss": ("webhook", {"of": (_one_of("statuses", "messages", "all"), "all", False)}),
 }
 
-TARGETS = ("messages", "media", "objects", "all")
+TARGETS = ("messages", "media", "objects", "receipts", "all")
 _COMMON = ("kind", "count", "share", "number", "target")
 # What has an effect outside of POST /messages.
 _ANY_TARGET = ("slow", "hang", "reset_before", "http_5xx", "graph_error", "throttle")

@@ -10,6 +10,11 @@ _FIND = Sql(
     "failed_at_us, ended_at_us FROM messages WHERE id = :id AND account_id = :account_id"
 )
 
+_FIND_INBOUND = Sql(
+    "SELECT source_id FROM inbound_messages WHERE source_id = ANY(:source_ids) AND provider_id = :provider_id "
+    "AND account_id = :account_id"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class MessageRecord:
@@ -33,3 +38,9 @@ def find_message(tx: Tx, account_id: str, message_id: str) -> MessageRecord | No
     """Return the account's message, or None: another account's is the same as none."""
     row = tx.one(_FIND, id=message_id, account_id=account_id)
     return None if row is None else MessageRecord(*row)
+
+
+def find_inbound_source(tx: Tx, account_id: str, provider_id: str, *, source_ids: list[str]) -> str | None:
+    """Return which of these sources received an inbound message, by the provider's id of it; None if none did."""
+    row = tx.one(_FIND_INBOUND, source_ids=source_ids, provider_id=provider_id, account_id=account_id)
+    return None if row is None else str(row[0])

@@ -60,14 +60,16 @@ def operation_of(
     answer: JsonObject,
     body: JsonObject | None = None,
     path_id: str = "",
+    names_one: bool = False,
 ) -> JsonObject:
+    """Return an operation; with an id in its path, or one in its body by `names_one`, it may be answered 404."""
     operation: JsonObject = {
         "operationId": name,
         "tags": [tag],
         "summary": summary,
         "responses": {
             "200": answer,
-            **(_MISSING if path_id else {}),
+            **(_MISSING if path_id or names_one else {}),
             **({} if body is None else _TOO_LARGE),
             **_DENIED,
         },

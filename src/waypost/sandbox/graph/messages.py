@@ -83,6 +83,9 @@ class MessagesEndpoint:
             grant = authorise(self._network, scope)
             number = number_of(self._network, grant, phone_number_id, "POST")
             if not is_message:
+                keys = (phone_number_id, number.display_phone_number)
+                if await self._player.before(scope, receive, send, keys=keys, target="receipts") is not None:
+                    return
                 await send_bytes(send, status=200, body=self._mark_read(number, body), headers=_JSON)
                 return
             keys = (phone_number_id, number.display_phone_number, to)
