@@ -14,10 +14,13 @@ from tests.store.rows import add
 from waypost.app.foundation import Foundation, open_foundation
 from waypost.app.gateway import Gateway
 from waypost.domain.consent import ConsentAction, ConsentEvidence
+from waypost.sandbox import SandboxSettings, build_sandbox, serve
 from waypost.service import run_services
 from waypost.settings import Settings
 from waypost.store.accounts import create_account, create_key, mint_key
 from waypost.store.consents import ConsentWrite, record_consents
+from waypost.store.template_reading import TemplateRecord
+from waypost.store.template_writing import keep_template
 from waypost.web.auth import ACCOUNT_SCOPES, Scope
 
 CANARY = "canary-of-the-owner"
@@ -62,12 +65,19 @@ class House:
 @pytest.fixture
 async def house(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     monkeypatch.chdir(tmp_path)
-    settings = Settings.load(data_dir=tmp_path, database_url=database_url, port=0, default_provider="sandbox")
-    foundation = await open_foundation(settings)
-    keys = await _accounts(foundation)
-    gateway = Gateway(foundation, frozenset({"accept"}))
-    ready, stop = asyncio.Event(), asyncio.Event()
     async with asyncio.TaskGroup() as group:
+        provider_url, provider = await _provider(group)
+        settings = Settings.load(
+            data_dir=tmp_path,
+            database_url=database_url,
+            port=0,
+            default_provider="sandbox",
+            sandbox_url=provider_url,
+        )
+        foundation = await open_foundation(settings)
+        keys = await _accounts(foundation)
+        gateway = Gateway(foundation, frozenset({"accept"}))
+        ready, stop = asyncio.Event(), asyncio.Event()
         group.create_task(
             run_services(gateway.services, drain_seconds=5.0, on_ready=ready.set, stop=stop, handle_signals=False)
         )
@@ -78,6 +88,25 @@ async def house(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPat
             await _furnish(house)
             yield house
         stop.set()
+        provider.cancel()
+
+
+async def _provider(group: asyncio.TaskGroup) -> tuple[str, "asyncio.Task[None]"]:
+    """Serve a sandbox that knows the owner's number; return its URL and what ends it."""
+    sandbox = build_sandbox(SandboxSettings())
+    sandbox.network.register_number(
+        phone_number_id="pn1",
+        display_phone_number="12025550199",
+        waba_id="w1",
+        access_token="t",
+        app_secret="s",
+        callback_url="http://127.0.0.1:9/",
+        verify_token="v",
+        verified_name="Owner",
+    )
+    serving: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    task = group.create_task(serve(sandbox, "127.0.0.1", 0, serving.set_result))
+    return await serving, task
 
 
 async def _accounts(foundation: Foundation) -> dict[str, str]:
@@ -165,6 +194,19 @@ async def _furnish(house: House) -> None:
             source_id=made[0][1]["id"],
             **own,
         )
+        template = TemplateRecord(
+            waba_id="w1",
+            name="owners",
+            language="en",
+            provider_id="4242424242",
+            category="UTILITY",
+            status="APPROVED",
+            quality="GREEN",
+            rejected_reason="",
+            components=[{"type": "BODY", "text": CANARY}],
+            changed_at_us=now_us,
+        )
+        keep_template(tx, "owner", template)
         record_consents(tx, house.foundation.ids, [write])
 
     await house.foundation.database.write(fill)
@@ -176,6 +218,7 @@ async def _furnish(house: House) -> None:
         "message": message_id,
         "notification": notification_id,
         "source": made[0][1]["id"],
+        "template": "4242424242",
         "webhook": made[1][1]["id"],
     }
 

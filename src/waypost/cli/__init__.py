@@ -12,6 +12,7 @@ import typer
 
 from waypost.cli import (
     accounts,
+    bulk,
     configuration,
     consents,
     keys,
@@ -55,6 +56,7 @@ def build_app() -> typer.Typer:
     app.add_typer(keys.app, name="keys")
     app.add_typer(sources.app, name="sources")
     app.add_typer(messages.app, name="messages")
+    app.add_typer(bulk.app, name="bulk")
     app.add_typer(webhooks.app, name="webhooks")
     app.add_typer(media.app, name="media")
     app.add_typer(consents.app, name="consents")

@@ -1,16 +1,18 @@
 """
-A small client for the gateway's own API, for ``messages send`` and ``messages tail``.
+A small client for the gateway's own API, for ``messages send``, ``messages tail`` and bulk sends.
 
 Where the gateway is and what key to use: options, then ``WAYPOST_URL`` and ``WAYPOST_API_KEY``, then the ``demo.json``
 that the demo writes into its data directory.
 """
 
+import http.client
 import json
 import os
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -36,9 +38,32 @@ class GatewayClient:
 
     def post(self, path: str, content: Mapping[str, Any], *, headers: Mapping[str, str] | None = None) -> Any:
         """Return the JSON answer to a POST of JSON. Raises ``CommandFailure``."""
+        return self._send("POST", path, content, headers=headers)
+
+    def put(self, path: str, content: Mapping[str, Any]) -> Any:
+        """Return the JSON answer to a PUT of JSON. Raises ``CommandFailure``."""
+        return self._send("PUT", path, content)
+
+    @contextmanager
+    def opened(self, path: str) -> Iterator[Iterator[bytes]]:
+        """Open the answer to a GET, to be read line by line however long it is. Raises ``CommandFailure``."""
+        request = urllib.request.Request(self.base_url + path, headers=self._headers())  # noqa: S310
+        with self._failures_told():
+            answer = _opener().open(request, timeout=TIMEOUT_SECONDS)
+        with answer:
+            yield self._lines_of(answer)
+
+    def _lines_of(self, answer: Iterable[bytes]) -> Iterator[bytes]:
+        with self._failures_told():
+            yield from answer
+
+    def _send(
+        self, method: str, path: str, content: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
+    ) -> Any:
         sent = {**self._headers(), "Content-Type": "application/json", **(headers or {})}
         body = json.dumps(content).encode()
-        return self._call(urllib.request.Request(self.base_url + path, data=body, headers=sent))  # noqa: S310
+        request = urllib.request.Request(self.base_url + path, data=body, headers=sent, method=method)  # noqa: S310
+        return self._call(request)
 
     def upload(self, file: Path, *, mime_type: str) -> str:
         """Upload a file and return its media id. Raises ``CommandFailure``."""
@@ -67,20 +92,27 @@ class GatewayClient:
         return {"Authorization": f"Bearer {self.api_key}", "User-Agent": "waypost-cli"}
 
     def _call(self, request: urllib.request.Request) -> Any:
-        # The environment's proxies are not for a gateway that is most often on this machine.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with self._failures_told(), _opener().open(request, timeout=TIMEOUT_SECONDS) as answer:
+            return _decoded(answer.read(ANSWER_BYTES_MAX))
+
+    @contextmanager
+    def _failures_told(self) -> Iterator[None]:
         try:
-            with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-                return _decoded(answer.read(ANSWER_BYTES_MAX))
+            yield
         except urllib.error.HTTPError as error:
             with error:
                 raise _refused(error.code, error.read(ANSWER_BYTES_MAX)) from error
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             raise CommandFailure(
                 ExitCode.UNAVAILABLE,
                 f"The gateway at {self.base_url} cannot be reached: {getattr(error, 'reason', error)}",
                 hint="Is it running? Start one with: waypost demo",
             ) from error
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    # The environment's proxies are not for a gateway that is most often on this machine.
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def open_client(*, base_url: str | None, api_key: str | None, data_dir: Path | None) -> GatewayClient:

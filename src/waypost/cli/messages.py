@@ -121,12 +121,92 @@ def cancel(
     print_note("Cancelled.")
 
 
-@app.command(epilog="Example: waypost messages send 12025550143 --file picture.jpg --caption 'Receipt 118' --wait")
-def send(
-    recipient: Annotated[str, typer.Argument(help="Country code and number.")],
+@app.command(epilog="Example: waypost messages scheduled")
+def scheduled(
     *,
-    text: Annotated[str | None, typer.Option("--text", help="Send this text.")] = None,
-    file: Annotated[Path | None, typer.Option("--file", help="Upload this file and send it.")] = None,
+    limit: Limit = 50,
+    account: AccountOption = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    as_json: Json = False,
+) -> None:
+    """List messages that wait for their time, the soonest first."""
+    from waypost.cli.opening import opened_store  # noqa: PLC0415
+    from waypost.store.scheduling import list_scheduled  # noqa: PLC0415
+    from waypost.web.manage.traffic_views import MessageView  # noqa: PLC0415
+
+    with opened_store(data_dir, database_url) as store:
+        account_id = store.account_id(account)
+        rows = store.read(lambda tx: list_scheduled(tx, account_id, after=(0, ""), at_most=limit))
+    print_records(
+        [MessageView.of(row).model_dump(mode="json", by_alias=True) for row in rows],
+        columns=("id", "scheduled_at", "recipient", "kind", "expires_at"),
+        as_json=as_json,
+        empty="No message is scheduled.",
+    )
+
+
+@app.command(epilog="Example: waypost messages reschedule ID 2031-03-05T09:00:00Z. What has passed means at once.")
+def reschedule(
+    message_id: MessageId,
+    scheduled_at: Annotated[str, typer.Argument(help="RFC 3339, at most 30 days ahead; without offset it is UTC.")],
+    *,
+    account: AccountOption = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Move a scheduled message to another time, and its time to live with it."""
+    from waypost.cli.asking import build_request, parse_moment  # noqa: PLC0415
+    from waypost.cli.opening import opened_store  # noqa: PLC0415
+    from waypost.web.manage.requests import Rescheduling  # noqa: PLC0415
+    from waypost.web.manage.rescheduling import reschedule_message  # noqa: PLC0415
+
+    request = build_request(Rescheduling, scheduled_at=parse_moment(scheduled_at, option="SCHEDULED_AT"))
+    with opened_store(data_dir, database_url) as store:
+        account_id = store.account_id(account)
+        editor = store.editor()
+        store.write(lambda tx: reschedule_message(tx, editor, account_id, message_id, request))
+    print_note("Moved.")
+
+
+@app.command(
+    epilog="Example: waypost messages send 12025550143 --file picture.jpg --caption 'Receipt 118' --wait. "
+    "To many: waypost messages send --file recipients.csv --template order_ready --attribute name"
+)
+def send(
+    recipient: Annotated[
+        str | None, typer.Argument(help="Country code and number; left out, --file holds the recipients.")
+    ] = None,
+    *,
+    text: Annotated[
+        str | None, typer.Option("--text", help="Send this text; with a file of recipients, {{column}} stands for one.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="Upload this file and send it; without RECIPIENT, CSV of recipients.")
+    ] = None,
+    template: Annotated[str | None, typer.Option("--template", help="To many: send this template.")] = None,
+    language: Annotated[str, typer.Option("--language", help="The template's language.")] = "en",
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option("--attribute", help="Column for the template's next parameter; repeat it.", metavar="COLUMN"),
+    ] = None,
+    entry_file: Annotated[
+        Path | None,
+        typer.Option("--entry", help="To many: an entry of a send request without recipient, as JSON."),
+    ] = None,
+    recipient_column: Annotated[
+        str | None, typer.Option("--recipient-column", help="Column of the recipients; else the first.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the bulk send; else the file's.")] = None,
+    result: Annotated[
+        Path | None, typer.Option("--result", help="Where to write what became of each row; else FILE.result.csv.")
+    ] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out rows that cannot be sent.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Send a file again that was sent before.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Do not wait until all is sent.")] = False,
+    pause_on_interrupt: Annotated[
+        bool, typer.Option("--pause-on-interrupt", help="Ctrl-C pauses the bulk send; else it goes on.")
+    ] = False,
     url: Annotated[str | None, typer.Option("--media-url", help="Send the file at this URL.")] = None,
     media_type: Annotated[
         str, typer.Option("--media-type", help="With --media-url: image, video, audio, document or sticker.")
@@ -141,10 +221,40 @@ def send(
     api_key: ApiKeyOption = None,
     data_dir: DataDir = None,
     as_json: Json = False,
-) -> None:
-    """Send one message through a running gateway and print its id."""
+) -> int | None:
+    """Send one message through a running gateway and print its id, or one to each recipient of a file."""
     from waypost.cli.http import open_client, refuse_failure  # noqa: PLC0415
 
+    if recipient is None:
+        from waypost.cli.bulk_entry import build_entry  # noqa: PLC0415
+        from waypost.cli.bulk_sending import SendingPlan, send_file  # noqa: PLC0415
+
+        if file is None:
+            raise CommandFailure(ExitCode.USAGE, "To whom?", hint="Give a RECIPIENT, or --file with recipients.")
+        if [text, template, entry_file].count(None) != 2:
+            raise CommandFailure(ExitCode.USAGE, "Give one of --template, --text and --entry.")
+        client = open_client(base_url=base_url, api_key=api_key, data_dir=data_dir)
+        many = build_entry(
+            text=text, template=template, language=language, attributes=attribute or [], entry_file=entry_file
+        )
+        if header is not None:
+            many["x-apiheader"] = header
+        source = source or many.get("source") or _only_source(client.get("/api/v2/source/"))
+        plan = SendingPlan(
+            file=file,
+            entry=many if source is None else {**many, "source": source},
+            recipient_column=recipient_column,
+            name=name,
+            result=result,
+            skip_bad=skip_bad,
+            again=again,
+            detach=detach,
+            pause_on_interrupt=pause_on_interrupt,
+            as_json=as_json,
+        )
+        return send_file(client, plan)
+    if template is not None or entry_file is not None:
+        raise CommandFailure(ExitCode.USAGE, "--template and --entry are for a file of recipients.")
     if [text, file, url].count(None) != 2:
         raise CommandFailure(ExitCode.USAGE, "Give one of --text, --file and --media-url.")
     client = open_client(base_url=base_url, api_key=api_key, data_dir=data_dir)
@@ -171,8 +281,9 @@ def send(
     message_id = answer["data"]["id"]
     if not wait:
         print_record({"id": message_id}, as_json=as_json)
-        return
+        return None
     print_record(_wait_for_end(client, message_id), as_json=as_json)
+    return None
 
 
 @app.command(epilog="Example: waypost messages tail. Stop it with Ctrl-C.")

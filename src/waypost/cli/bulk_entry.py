@@ -1,0 +1,34 @@
+"""What a bulk send sends: the contract's entry without recipient, from the options of a command."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from waypost.cli.exits import CommandFailure, ExitCode
+
+
+def build_entry(
+    *, text: str | None, template: str | None, language: str, attributes: Sequence[str], entry_file: Path | None
+) -> dict[str, Any]:
+    """Return the entry of a text, of a template whose parameters are columns, or of a file. One of them is given."""
+    if entry_file is not None:
+        return _read(entry_file)
+    if template is None:
+        return {"message_type": "text", "type_text": [{"content": text}]}
+    content: dict[str, Any] = {"name": template, "language": language}
+    if attributes:
+        content["attributes"] = ["{{" + column + "}}" for column in attributes]
+    return {"message_type": "template", "type_template": [content]}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        entry = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CommandFailure(ExitCode.USAGE, f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise CommandFailure(ExitCode.USAGE, f"{path} is not JSON in UTF-8: {error}") from error
+    if not isinstance(entry, dict):
+        raise CommandFailure(ExitCode.USAGE, f"{path} holds no object.", hint="docs/bulk.md has an example.")
+    return entry

@@ -1,0 +1,259 @@
+"""
+``waypost messages send --file``: a file of recipients becomes a bulk send of the gateway, which is then watched.
+
+The gateway keeps the rows and sends them; this command may be interrupted or killed at any time. Run again with the
+same file and the same options it finds the same bulk send, by a digest of both, and goes on where it stands: no row is
+sent twice.
+"""
+
+import csv
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from waypost.cli.bulk_progress import shown_bar
+from waypost.cli.exits import CommandFailure, ExitCode
+from waypost.cli.http import GatewayClient
+from waypost.cli.printing import print_line, print_note, print_record
+from waypost.cli.recipients import FileRow, RecipientFile, open_recipients
+from waypost.domain.bulk import columns_of
+
+ROWS_PER_CALL_MAX: Final = 2_000
+CALL_BYTES_MAX: Final = 600_000
+"""Well below the largest body that a gateway takes by default."""
+POLL_SECONDS: Final = 0.5
+PATIENCE_SECONDS: Final = 60.0
+"""So long a gateway that restarts is waited for."""
+FAULTS_SHOWN_MAX: Final = 50
+PATH: Final = "/manage/v1/bulk-sends"
+RESULT_COLUMNS: Final = ("line", "recipient", "outcome", "message_id", "status", "remark")
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendingPlan:
+    """What to send to whom, and how to go about it; ``again`` sends what was sent before once more."""
+
+    file: Path
+    entry: dict[str, Any]
+    recipient_column: str | None = None
+    name: str | None = None
+    result: Path | None = None
+    skip_bad: bool = False
+    again: bool = False
+    detach: bool = False
+    pause_on_interrupt: bool = False
+    as_json: bool = False
+
+
+def send_file(client: GatewayClient, plan: SendingPlan) -> int:
+    """Send to all recipients of a file and write what became of each; return the exit code."""
+    recipients = open_recipients(plan.file, recipient_column=plan.recipient_column)
+    missing = sorted(columns_of(plan.entry) - set(recipients.columns))
+    if missing:
+        raise CommandFailure(
+            ExitCode.USAGE,
+            f"{plan.file} has no column {', '.join(missing)}.",
+            hint=f"It has: {', '.join(recipients.columns)}",
+        )
+    good, bad = _check(recipients, skip_bad=plan.skip_bad)
+    found = _patiently(
+        lambda: client.post(
+            PATH,
+            {"name": (plan.name or plan.file.name)[:200], "entry": plan.entry, "digest": _digest(recipients, plan)},
+        )
+    )
+    bulk_id: str = found["id"]
+    try:
+        found = _brought_to_run(client, recipients, found, rows=good)
+        if not plan.detach:
+            found = _watched(client, found)
+    except KeyboardInterrupt:
+        _interrupted(client, plan, bulk_id)
+        return 130
+    if plan.detach:
+        print_record(_summary(found, bad=bad, result=None), as_json=plan.as_json)
+        return ExitCode.OK
+    result = plan.result or plan.file.with_suffix(".result.csv")
+    _patiently(lambda: _write_result(client, recipients, bulk_id, result))
+    print_record(_summary(found, bad=bad, result=result), as_json=plan.as_json)
+    return ExitCode.FAILURE if found["rows_refused"] else ExitCode.OK
+
+
+def _check(recipients: RecipientFile, *, skip_bad: bool) -> tuple[int, int]:
+    """Read the whole file; return how many rows are good and how many are not. Bad ones are told of, or end it."""
+    good, bad = 0, 0
+    for row in recipients.rows():
+        if row.fault is None:
+            good += 1
+            continue
+        bad += 1
+        if bad <= FAULTS_SHOWN_MAX:
+            print_note(f"{recipients.path}:{row.line}: {row.fault}")
+    if bad > FAULTS_SHOWN_MAX:
+        print_note(f"... and {bad - FAULTS_SHOWN_MAX} more.")
+    if bad and not skip_bad:
+        raise CommandFailure(
+            ExitCode.FAILURE,
+            f"{bad} rows of {good + bad} cannot be sent. Nothing was sent.",
+            hint="Mend them, or leave them out with --skip-bad.",
+        )
+    if not good:
+        raise CommandFailure(ExitCode.FAILURE, f"{recipients.path} has no recipient.", hint="Nothing was sent.")
+    return good, bad
+
+
+def _digest(recipients: RecipientFile, plan: SendingPlan) -> str:
+    once = uuid.uuid4().hex if plan.again else ""
+    what = json.dumps([plan.entry, recipients.recipient_column, once], sort_keys=True).encode()
+    return hashlib.sha256(hashlib.sha256(what).digest() + recipients.digest()).hexdigest()
+
+
+def _brought_to_run(
+    client: GatewayClient, recipients: RecipientFile, found: dict[str, Any], *, rows: int
+) -> dict[str, Any]:
+    """Upload what is missing, and start; a bulk send that runs or has run is left as it is."""
+    bulk_id, state = found["id"], found["state"]
+    match state:
+        case "draft":
+            if found["rows_total"]:
+                print_note(f"Going on with the upload from row {found['rows_total']}.")
+            _upload(client, recipients, bulk_id, begin=found["rows_total"], rows=rows)
+        case "cancelled":
+            raise CommandFailure(
+                ExitCode.FAILURE,
+                f"This file was cancelled before ({bulk_id}).",
+                hint="To send it all the same, from its first row on: --again",
+            )
+        case "done":
+            print_note(f"This file was sent before ({bulk_id}): nothing is sent again. To do so: --again")
+            return found
+        case _:
+            print_note(f"Going on with {bulk_id}, which is {state}.")
+    started: dict[str, Any] = _patiently(lambda: client.post(f"{PATH}/{bulk_id}/start", {}))
+    return started
+
+
+def _upload(client: GatewayClient, recipients: RecipientFile, bulk_id: str, *, begin: int, rows: int) -> None:
+    with shown_bar("uploading", total=rows) as bar:
+        position = begin
+        for chunk in _chunks(recipients, begin=begin):
+            path = f"{PATH}/{bulk_id}/rows?from={position}"
+            _patiently(lambda path=path, chunk=chunk: client.put(path, {"rows": chunk}))  # type: ignore[misc]
+            position += len(chunk)
+            bar.show(position)
+
+
+def _chunks(recipients: RecipientFile, *, begin: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield the good rows from a position on, so many at a time as one call may carry."""
+    chunk: list[dict[str, Any]] = []
+    chunk_bytes = 0
+    for position, row in enumerate(row for row in recipients.rows() if row.fault is None):
+        if position < begin:
+            continue
+        content = {"recipient": row.recipient, "fields": row.fields}
+        size = len(json.dumps(content)) + 2
+        if chunk and (len(chunk) == ROWS_PER_CALL_MAX or chunk_bytes + size > CALL_BYTES_MAX):
+            yield chunk
+            chunk, chunk_bytes = [], 0
+        chunk.append(content)
+        chunk_bytes += size
+    if chunk:
+        yield chunk
+
+
+def _watched(client: GatewayClient, found: dict[str, Any]) -> dict[str, Any]:
+    """Follow a bulk send until every row was accepted or refused, and every message has left the queue."""
+    bulk_id = found["id"]
+    with shown_bar("sending", total=found["rows_total"]) as bar:
+        while True:
+            found = _patiently(lambda: client.get(f"{PATH}/{bulk_id}"))
+            unsent, refused = found["messages_unsent"], found["rows_refused"]
+            bar.show(found["rows_accepted"] + refused - unsent, note=f"{refused} refused" if refused else "")
+            if found["state"] == "done" and not unsent:
+                return found
+            if found["state"] in {"paused", "cancelled"}:
+                raise CommandFailure(
+                    ExitCode.FAILURE,
+                    f"The bulk send was {found['state']} ({bulk_id}).",
+                    hint=f"Look at it: waypost bulk show {bulk_id}",
+                )
+            time.sleep(POLL_SECONDS)
+
+
+def _interrupted(client: GatewayClient, plan: SendingPlan, bulk_id: str) -> None:
+    state = client.get(f"{PATH}/{bulk_id}")["state"]
+    if state == "running" and plan.pause_on_interrupt:
+        client.post(f"{PATH}/{bulk_id}/pause", {})
+        print_note(f"\nPaused. Go on: run this command again, or waypost bulk resume {bulk_id}")
+    elif state == "draft":
+        print_note("\nNothing was sent yet. Run this command again to go on.")
+    else:
+        print_note(
+            f"\nThe gateway goes on sending. Watch it: run this command again. Stop it: waypost bulk pause {bulk_id}"
+        )
+
+
+def _write_result(client: GatewayClient, recipients: RecipientFile, bulk_id: str, path: Path) -> None:
+    """Write what became of each row of the file, in its order; the file appears only when it is whole."""
+    partial = path.with_name(path.name + ".part")
+    try:
+        with (
+            client.opened(f"{PATH}/{bulk_id}/result.csv") as lines,
+            partial.open("w", encoding="utf-8", newline="") as text,
+        ):
+            outcomes = csv.DictReader(line.decode() for line in lines)
+            writer = csv.writer(text)
+            writer.writerow(RESULT_COLUMNS)
+            for row in recipients.rows():
+                writer.writerow(_result_of(row, outcomes))
+        partial.replace(path)
+    except OSError as error:
+        raise CommandFailure(ExitCode.FAILURE, f"{path} cannot be written: {error.strerror}") from error
+
+
+def _result_of(row: FileRow, outcomes: Iterator[dict[str, Any]]) -> tuple[Any, ...]:
+    if row.fault is not None:
+        return row.line, row.recipient, "bad", "", "", row.fault
+    found = next(outcomes, None)
+    if found is None or found["remark"] is None:
+        raise CommandFailure(ExitCode.UNAVAILABLE, "The result ended early.", hint="Run this command again.")
+    return row.line, row.recipient, *(found[name] for name in RESULT_COLUMNS[2:])
+
+
+def _summary(found: dict[str, Any], *, bad: int, result: Path | None) -> dict[str, Any]:
+    names = ("id", "name", "state", "rows_total", "rows_accepted", "rows_refused")
+    return {
+        **{name: found[name] for name in names},
+        "rows_bad": bad,
+        "result": None if result is None else str(result),
+    }
+
+
+def _patiently(call: Callable[[], Answer]) -> Answer:
+    """Make a call that may be made twice; while the gateway does not answer, again for a minute."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    is_told = False
+    while True:
+        try:
+            return call()
+        except CommandFailure as failure:
+            if failure.code is not ExitCode.UNAVAILABLE or time.monotonic() > deadline:
+                raise
+            if not is_told:
+                print_note(f"{failure.text} Trying again for {PATIENCE_SECONDS:.0f} s.")
+                is_told = True
+            time.sleep(POLL_SECONDS)
+
+
+def print_result(client: GatewayClient, bulk_id: str) -> None:
+    """Print what became of each row, as the gateway has it, in CSV."""
+    with client.opened(f"{PATH}/{bulk_id}/result.csv") as lines:
+        for line in lines:
+            print_line(line.decode().rstrip("\r\n"))
