@@ -1,7 +1,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock docs clean
+.PHONY: help run test check fuzz bench lock docs site clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,11 +15,17 @@ test: ## Install what is missing and run every check and test; takes about 16 mi
 check: ## The quick half of `make test`: lint, types, imports, tests that need no quiet machine.
 	@$(PYTHON) -m tools.test --quick
 
+fuzz: ## Make requests of every endpoint from the OpenAPI document, for an hour or so; EXAMPLES=n for another length.
+	@$(PYTHON) -m tools.run --with-tests -- python -m tests.openapi $(if $(EXAMPLES),--examples $(EXAMPLES))
+
 bench: ## Measure against the ceilings of this machine; writes benchmarks/results/latest.json.
 	@$(PYTHON) -m tools.run --with-tests -- python -m benchmarks
 
 docs: ## Write the documents that are generated from the code.
 	@$(PYTHON) -m tools.run --with-tests -- python -m tools.docs
+
+site: docs ## Build the documentation site into site/; fails on links that lead nowhere.
+	@$(PYTHON) -m tools.run --with-tests -- mkdocs build --quiet
 
 lock: ## Resolve the dependencies into requirements/*.lock; UPGRADE=1 takes the newest of each.
 	@$(PYTHON) -m tools.run --with-tests -- python -m tools.lock $(if $(UPGRADE),--upgrade)

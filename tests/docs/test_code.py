@@ -59,10 +59,10 @@ def test_no_word_of_the_glossary_is_explained_twice(root):
 
 
 def calls(root):
-    """Yield every call in the gateway's code; the sandbox is another program."""
+    """Yield every call in the gateway's code; the sandbox is another program, and the client is for others."""
     source = root / "src" / "waypost"
     for path in sorted(source.rglob("*.py")):
-        if path.is_relative_to(source / "sandbox"):
+        if path.is_relative_to(source / "sandbox") or path.is_relative_to(source / "client"):
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
