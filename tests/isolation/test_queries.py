@@ -30,6 +30,7 @@ OWN_WORK = {
     "restoring": "a command for the operator, over the whole database",
     "retention": "removes what is old",
     "settling": "writes how attempts ended, by message and number",
+    "template_mirror": "reads lists and takes news of them, by account and business account",
 }
 """Modules that work for all accounts at once, by ids that the gateway itself has read; no request reaches them."""
 
@@ -52,6 +53,7 @@ BEYOND_THE_WALL = {
     "consents._LOCK": "likewise",
     "consents._SAVE": "likewise",
     "audit._INSERT": "the entry that an account was made",
+    "templates._VARIANTS": "one transaction for the requests of many accounts",
 }
 """What a request runs, naming its account, in transactions that are not held to one account."""
 

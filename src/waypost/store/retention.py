@@ -99,7 +99,7 @@ _DELETE_ATTEMPTS: Final = Sql("DELETE FROM attempts WHERE message_id = ANY(:ids)
 _LOCK_MESSAGES: Final = Sql(
     f"SELECT id, kind FROM messages WHERE id = ANY(:ids) AND {_MESSAGE_DUE} ORDER BY id FOR UPDATE"  # noqa: S608
 )
-_BLANK_MESSAGES: Final = Sql("UPDATE messages SET content = :content WHERE id = ANY(:ids)")
+_BLANK_MESSAGES: Final = Sql("UPDATE messages SET content = :content, fallback = NULL WHERE id = ANY(:ids)")
 _LOCK_INBOUND: Final = Sql("SELECT id, payload FROM inbound_messages WHERE id = ANY(:ids) ORDER BY id FOR UPDATE")
 _BLANK_INBOUND: Final = Sql("UPDATE inbound_messages SET payload = :payload WHERE id = :id")
 _CURSOR: Final = Sql("SELECT value FROM meta WHERE name = :name")
