@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from waypost.cli.exits import CommandFailure, ExitCode
+from waypost.cli.exporting import export
 from waypost.cli.options import AccountOption, ApiKeyOption, BaseUrl, DatabaseUrl, DataDir, Json, Limit
 from waypost.cli.printing import print_line, print_note, print_record, print_records
 
@@ -284,6 +285,9 @@ def send(
         return None
     print_record(_wait_for_end(client, message_id), as_json=as_json)
     return None
+
+
+app.command(epilog="Example: waypost messages export --since 7d --format parquet -o week.parquet")(export)
 
 
 @app.command(epilog="Example: waypost messages tail. Stop it with Ctrl-C.")

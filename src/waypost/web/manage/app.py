@@ -13,6 +13,7 @@ from waypost.web.manage.account_routes import AccountRoutes, KeyRoutes
 from waypost.web.manage.bulk_routes import BulkRoutes
 from waypost.web.manage.consent_routes import ConsentRoutes
 from waypost.web.manage.context import ManageContext
+from waypost.web.manage.export_routes import ExportRoutes
 from waypost.web.manage.guarding import Gate, answer_problem, routing_problem
 from waypost.web.manage.overview_routes import OverviewRoutes
 from waypost.web.manage.source_routes import SourceRoutes
@@ -45,6 +46,7 @@ def build_manage_app(context: ManageContext) -> FastAPI:
         WebhookRoutes,
         MediaRoutes,
         ConsentRoutes,
+        ExportRoutes,
     ):
         group(context).add_to(router)
     app.include_router(router)
