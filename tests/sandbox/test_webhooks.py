@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -61,6 +62,19 @@ async def test_a_refused_webhook_is_repeated_with_the_same_body_until_200(world:
 
     assert len({body for _, body in receiver.posts}) == 1
     assert (await world.call("GET", "/sandbox/status"))[1]["webhook_failures"] == 3
+
+
+async def test_a_repeat_goes_to_where_the_number_is_called_back_by_then(world: World) -> None:
+    receiver, numbers = world.receiver, world.sandbox.network
+    numbers.save_number(replace(numbers.numbers[NUMBER_ID], callback_url="http://127.0.0.1:1/gone"))
+
+    await world.phone_writes()
+    async with asyncio.timeout(60):
+        while not world.sandbox.delivery.callbacks.failures:  # noqa: ASYNC110 - nothing announces a failed POST
+            await asyncio.sleep(0)
+    numbers.save_number(replace(numbers.numbers[NUMBER_ID], callback_url=receiver.url))
+
+    await receiver.until(lambda: len(receiver.posts) == 1)
 
 
 async def test_the_next_status_waits_for_the_acknowledgement_of_the_one_before(open_world: World) -> None:

@@ -57,17 +57,24 @@ class _Destination:
 
 
 class CallbackSender:
-    """Post updates to callback URLs, several POSTs at a time for each, repeats first.
+    """Post updates to the URLs that `url_of` names, several POSTs at a time for each, repeats first.
 
     Only a 200 acknowledges. A failed POST is repeated with the same bytes after growing gaps; meanwhile later
-    updates go out, so whoever needs an order waits for `on_acknowledged` before handing over the next.
+    updates go out, so whoever needs an order waits for `on_acknowledged` before handing over the next. A URL may change
+    in between: repeats go to the new one.
     """
 
     def __init__(
-        self, *, settings: SandboxSettings, work: BackgroundWork, on_acknowledged: Callable[[list[Update]], None]
+        self,
+        *,
+        settings: SandboxSettings,
+        work: BackgroundWork,
+        url_of: Callable[[Update], str],
+        on_acknowledged: Callable[[list[Update]], None],
     ) -> None:
         self._settings = settings
         self._work = work
+        self._url_of = url_of
         self._on_acknowledged = on_acknowledged
         self._destinations: dict[tuple[str, str], _Destination] = {}
         self._session: aiohttp.ClientSession | None = None
@@ -94,8 +101,9 @@ class CallbackSender:
     def queue_depth(self) -> int:
         return sum(len(d.fresh) + sum(len(b.updates) for b in d.repeats) for d in self._destinations.values())
 
-    def send(self, update: Update, *, url: str) -> None:
-        """Queue an update for `url`."""
+    def send(self, update: Update) -> None:
+        """Queue an update."""
+        url = self._url_of(update)
         key = (url, update.number.app_secret)
         destination = self._destinations.get(key)
         if destination is None:
@@ -164,6 +172,10 @@ class CallbackSender:
             return
 
         def requeue() -> None:
+            if self._url_of(batch.updates[0]) != destination.url:
+                for update in batch.updates:
+                    self.send(update)
+                return
             destination.repeats.append(batch)
             self._pump(destination)
 

@@ -49,7 +49,9 @@ class Delivery:
         self._work = work
         self._waiters: dict[str, asyncio.Future[None]] = {}
         self.receipts = GroupReceipts(network=network, ledger=ledger, journal=journal, send=self._send)
-        self.callbacks = CallbackSender(settings=settings, work=work, on_acknowledged=self._acknowledged)
+        self.callbacks = CallbackSender(
+            settings=settings, work=work, url_of=self._callback_url, on_acknowledged=self._acknowledged
+        )
 
     def resume(self) -> None:
         """Take up every message and inbound webhook that is not through; call once, after `start`."""
@@ -213,16 +215,18 @@ class Delivery:
         return item
 
     def _send(self, update: Update) -> None:
-        number = update.number
-        account = self._network.accounts[number.waba_id]
-        app_url = number.callback_url
-        url = number.override_callback_url or account.override_callback_url or app_url
-        if update.field != "messages":
-            url = app_url
-        if not url or not account.is_subscribed or self._is_lost(update):
+        account = self._network.accounts[update.number.waba_id]
+        if not self._callback_url(update) or not account.is_subscribed or self._is_lost(update):
             self._acknowledged([update])
         else:
-            self.callbacks.send(update, url=url)
+            self.callbacks.send(update)
+
+    def _callback_url(self, update: Update) -> str:
+        number = self._network.numbers[update.number.phone_number_id]
+        if update.field != "messages":
+            return number.callback_url
+        account = self._network.accounts[number.waba_id]
+        return number.override_callback_url or account.override_callback_url or number.callback_url
 
     def _is_lost(self, update: Update) -> bool:
         if "webhook" not in self._faults.families:
