@@ -215,8 +215,8 @@ async def test_numbers_samples_and_webhooks_are_managed_by_v3(house):
 
 @pytest.mark.parametrize("database_url", ["migrated_sqlite_url"], indirect=True)
 async def test_templates_are_managed_by_the_manage_api(house):
-    async def manage(method, path="", **request):
-        return await house.call(method, f"/manage/v1/templates{path}", **request)
+    def manage(method, path="", **request):
+        return house.call(method, f"/manage/v1/templates{path}", **request)
 
     buttons = {
         "type": "BUTTONS",
@@ -264,6 +264,12 @@ async def test_templates_are_managed_by_the_manage_api(house):
     assert (await manage("GET", f"/{first['id']}"))[0] == 200
     assert 204 == (await manage("DELETE", f"/{first['id']}?all_languages=true"))[0]
     assert [] == (await manage("GET", "?name=wheel_ready"))[1]["items"]
+
+
+@pytest.mark.parametrize("database_url", ["migrated_sqlite_url"], indirect=True)
+async def test_what_the_provider_says_of_a_change_is_told_as_a_problem(house):
+    def manage(method, path="", **request):
+        return house.call(method, f"/manage/v1/templates{path}", **request)
 
     account = house.demo.account
     elsewhere = {"name": "made_elsewhere", "language": "en", "category": "UTILITY", "components": [BODY]}

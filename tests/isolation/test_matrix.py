@@ -63,7 +63,8 @@ _BODIES: dict[str, Any] = {
 
 def _filled(path: str, ids: dict[str, str]) -> str:
     """Put ids into a path; ``{id}`` of the contract is named after the path's last word."""
-    path = path.replace("{id}", "{" + path.split("/")[3] + "_id}")
+    if "{id}" in path:
+        path = path.replace("{id}", "{" + path.split("/")[3] + "_id}")
     for name, value in ids.items():
         path = path.replace("{" + name + "_id}", value)
     assert "{" not in path, path

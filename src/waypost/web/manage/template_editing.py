@@ -1,4 +1,4 @@
-"""How changes to templates end: what was made, or a problem with the provider's reason; the command line asks here too."""
+"""How changes to templates end: what was made, or a problem with the provider's reason. The commands ask here too."""
 
 from waypost.providers.cloud_api.calls import CallFailure, CallFailureKind
 from waypost.store.template_reading import TemplateRecord
