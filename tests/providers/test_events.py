@@ -10,7 +10,7 @@ from tests.receive.webhooks import NOW_SECONDS, body, encode, failed, message, m
 from waypost.domain.errors import FailureReason
 from waypost.domain.inbound import InboundContext, InboundKind
 from waypost.domain.status import Status
-from waypost.domain.update import InboundUpdate, OtherUpdate, ParkedUpdate, StatusUpdate
+from waypost.domain.update import InboundUpdate, OtherUpdate, ParkedUpdate, StatusUpdate, TemplateUpdate
 from waypost.providers.cloud_api.events import MALFORMED, NOT_JSON, read_updates
 
 NOW_US = NOW_SECONDS * 1_000_000
@@ -252,9 +252,59 @@ def test_every_entry_and_change_is_read():
     assert len(read_updates(encode(document))) == 3
 
 
-@pytest.mark.parametrize("field", ["message_template_status_update", "account_update", "user_preferences", "new_one"])
+@pytest.mark.parametrize("field", ["account_update", "user_preferences", "new_one"])
 def test_other_fields_are_kept_by_their_name(field):
     assert read_one(body({"event": "APPROVED"}, field=field)) == OtherUpdate(field=field)
+
+
+NAMED = {
+    "message_template_id": 1234567890,
+    "message_template_name": "order_ready",
+    "message_template_language": "en_US",
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "said", "read"),
+    [
+        (
+            "message_template_status_update",
+            {"event": "APPROVED", "reason": None, "message_template_category": "UTILITY"},
+            {"status": "APPROVED", "category": "UTILITY"},
+        ),
+        (
+            "message_template_status_update",
+            {"event": "REJECTED", "reason": "INVALID_FORMAT"},
+            {"status": "REJECTED", "reason": "INVALID_FORMAT"},
+        ),
+        ("message_template_status_update", {"event": "PAUSED", "reason": "NONE"}, {"status": "PAUSED"}),
+        ("message_template_status_update", {"event": "REINSTATED"}, {"status": "APPROVED"}),
+        ("message_template_status_update", {"event": "FLAGGED"}, {}),
+        (
+            "message_template_quality_update",
+            {"previous_quality_score": "GREEN", "new_quality_score": "RED"},
+            {"quality": "RED"},
+        ),
+        (
+            "template_category_update",
+            {"previous_category": "UTILITY", "new_category": "MARKETING"},
+            {"category": "MARKETING"},
+        ),
+        ("message_template_components_update", {"message_template_element": "text"}, {}),
+    ],
+)
+def test_news_of_a_template_is_read(field, said, read):
+    expected = TemplateUpdate(waba_id="waba", provider_id="1234567890", name="order_ready", language="en_US", **read)
+
+    assert read_one(body({**said, **NAMED}, field=field)) == expected
+
+
+@pytest.mark.parametrize("spoilt", [{"message_template_name": 7}, {"message_template_language": None}])
+def test_news_of_no_template_are_parked(spoilt):
+    raw = body({"event": "PAUSED", **NAMED, **spoilt}, field="message_template_status_update")
+
+    assert read_one(raw) == ParkedUpdate(reason=MALFORMED)
+    assert read_one(body(7, field="template_category_update")) == ParkedUpdate(reason=MALFORMED)
 
 
 def test_trouble_of_the_number_alone_is_something_else():

@@ -17,6 +17,7 @@ from waypost.domain.message import (
     TemplateButton,
     Text,
 )
+from waypost.domain.template import ButtonKind, ButtonShape, HeaderKind, TemplateShape
 from waypost.ports import OutboundRequest
 from waypost.providers.cloud_api.payloads import encode_message
 
@@ -152,6 +153,62 @@ def test_a_template_header_by_url_is_a_link():
     [header] = encoded(template)["template"]["components"]
 
     assert header["parameters"] == [{"type": "image", "image": {"link": "https://files.example/a.png"}}]
+
+
+def buttons_of(shape, *payloads, attributes=()):
+    given = tuple(TemplateButton(index=index, payload=payload) for index, payload in payloads)
+    template = Template(name="n", language="en", attributes=attributes, buttons=given)
+    return encoded(template, template_shape=shape)["template"]["components"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "sub_type", "parameter"),
+    [
+        (ButtonKind.QUICK_REPLY, "https://a", "quick_reply", {"type": "payload", "payload": "https://a"}),
+        (ButtonKind.URL, "https://shop.example/r/31", "url", {"type": "text", "text": "r/31"}),
+        (ButtonKind.URL, "r/31", "url", {"type": "text", "text": "r/31"}),
+        (ButtonKind.COPY_CODE, "SPRING", "copy_code", {"type": "coupon_code", "coupon_code": "SPRING"}),
+        (ButtonKind.FLOW, "token", "flow", {"type": "action", "action": {"flow_token": "token"}}),
+        (
+            ButtonKind.CATALOG,
+            "bell-1",
+            "catalog",
+            {"type": "action", "action": {"thumbnail_product_retailer_id": "bell-1"}},
+        ),
+        (ButtonKind.OTHER, "https://a", "url", {"type": "text", "text": "https://a"}),
+    ],
+)
+def test_a_button_is_what_the_template_has_at_its_place(kind, payload, sub_type, parameter):
+    first = ButtonShape(kind=ButtonKind.PHONE_NUMBER)
+    shape = TemplateShape(buttons=(first, ButtonShape(kind=kind, is_dynamic=True, fixed_part="https://shop.example/")))
+
+    assert buttons_of(shape, (1, payload)) == [
+        {"type": "button", "sub_type": sub_type, "index": "1", "parameters": [parameter]}
+    ]
+
+
+def test_a_code_is_in_the_body_and_in_its_button():
+    shape = TemplateShape(body_variables=("1",), buttons=(ButtonShape(kind=ButtonKind.OTP),), is_authentication=True)
+
+    body, button = buttons_of(shape, attributes=("314159",))
+
+    assert body["parameters"] == [{"type": "text", "text": "314159"}]
+    assert button == {
+        "type": "button", "sub_type": "url", "index": "0", "parameters": [{"type": "text", "text": "314159"}],
+    }  # fmt: skip
+
+
+def test_values_go_to_the_header_first_and_carry_their_names_where_a_template_has_names():
+    shape = TemplateShape(
+        header=HeaderKind.TEXT, header_variables=("month",), body_variables=("name", "bike"), is_named=True
+    )
+
+    header, body = buttons_of(shape, attributes=("April", "Noor", "B-52"))
+
+    assert header == {
+        "type": "header", "parameters": [{"type": "text", "text": "April", "parameter_name": "month"}],
+    }  # fmt: skip
+    assert [(p["parameter_name"], p["text"]) for p in body["parameters"]] == [("name", "Noor"), ("bike", "B-52")]
 
 
 def test_given_components_overrule_the_rest():
