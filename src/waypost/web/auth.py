@@ -49,6 +49,8 @@ class Scope(StrEnum):
     SOURCES_WRITE = "sources:write"
     TEMPLATES_READ = "templates:read"
     TEMPLATES_WRITE = "templates:write"
+    GROUPS_READ = "groups:read"
+    GROUPS_WRITE = "groups:write"
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
     KEYS_READ = "keys:read"
@@ -109,6 +111,19 @@ SCOPES: Final[Mapping[str, Scope]] = MappingProxyType(
         "sources.delete": Scope.SOURCES_WRITE,
         "sources.pause": Scope.SOURCES_WRITE,
         "sources.resume": Scope.SOURCES_WRITE,
+        "groups.list": Scope.GROUPS_READ,
+        "groups.get": Scope.GROUPS_READ,
+        "groups.invite_link": Scope.GROUPS_READ,
+        "groups.join_requests": Scope.GROUPS_READ,
+        "groups.refresh": Scope.GROUPS_READ,
+        "groups.refresh_all": Scope.GROUPS_READ,
+        "groups.create": Scope.GROUPS_WRITE,
+        "groups.change": Scope.GROUPS_WRITE,
+        "groups.delete": Scope.GROUPS_WRITE,
+        "groups.reset_link": Scope.GROUPS_WRITE,
+        "groups.remove_participants": Scope.GROUPS_WRITE,
+        "groups.approve": Scope.GROUPS_WRITE,
+        "groups.reject": Scope.GROUPS_WRITE,
         "templates.read": Scope.TEMPLATES_READ,
         "templates.list": Scope.TEMPLATES_READ,
         "templates.get": Scope.TEMPLATES_READ,

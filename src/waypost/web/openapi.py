@@ -39,6 +39,8 @@ _PROBLEM: Final[JsonObject] = {
 }
 _UNDECLARED: Final = frozenset({ProblemKind.METHOD_NOT_ALLOWED, ProblemKind.DEFECT})
 """No answer of an operation: the first is of the path, the second is never meant."""
+_ASKING: Final = frozenset({"groups.invite_link", "groups.join_requests"})
+"""Reads that ask the provider, who may refuse."""
 _ACCOUNT_PARAMETER: Final[JsonObject] = {
     "name": ACCOUNT_HEADER,
     "in": "header",
@@ -91,7 +93,8 @@ def _manage_operation(method: str, operation: JsonObject) -> JsonObject:
     problems = {
         str(kind.value.status): {"$ref": f"#/components/responses/{_response_name(kind)}"}
         for kind in ProblemKind
-        if kind not in _UNDECLARED and not (kind is ProblemKind.CONFLICT and method == "get")
+        if kind not in _UNDECLARED
+        and not (kind is ProblemKind.CONFLICT and method == "get" and operation["operationId"] not in _ASKING)
     }
     parameters = [*operation.get("parameters", ()), _ACCOUNT_PARAMETER]
     summary = str(operation.get("description", "")).split(". ")[0].partition("\n")[0].rstrip(".")

@@ -14,6 +14,7 @@ from waypost.web.manage.bulk_routes import BulkRoutes
 from waypost.web.manage.consent_routes import ConsentRoutes
 from waypost.web.manage.context import ManageContext
 from waypost.web.manage.export_routes import ExportRoutes
+from waypost.web.manage.group_routes import GroupRoutes
 from waypost.web.manage.guarding import Gate, answer_problem, routing_problem
 from waypost.web.manage.overview_routes import OverviewRoutes
 from waypost.web.manage.source_routes import SourceRoutes
@@ -46,6 +47,7 @@ def build_manage_app(context: ManageContext) -> FastAPI:
         WebhookRoutes,
         MediaRoutes,
         ConsentRoutes,
+        GroupRoutes,
         ExportRoutes,
     ):
         group(context).add_to(router)
