@@ -112,7 +112,8 @@ def _header(template: Template, request: OutboundRequest) -> list[JsonObject]:
         return []
     attachment = template.attachment
     file = _file(request, url=None if attachment is None else attachment.url)
-    filename = request.filename or (None if attachment is None else attachment.filename)
+    # What the caller calls the file goes before what it was called where it came from.
+    filename = (None if attachment is None else attachment.filename) or request.filename
     if filename and kind is MediaKind.DOCUMENT:
         file["filename"] = filename
     return [{"type": "header", "parameters": [{"type": kind.value, kind.value: file}]}]
