@@ -7,9 +7,22 @@ import pytest
 
 from waypost.accept.acceptor import Acceptance, Idempotency
 from waypost.domain.errors import FailureReason, PolicyRefusal
-from waypost.domain.message import Attachment, Media, MessageDraft, MessageKind, MessageState, RecipientType, Text
+from waypost.domain.message import (
+    Attachment,
+    Media,
+    MediaKind,
+    MessageDraft,
+    MessageKind,
+    MessageState,
+    RecipientType,
+    Template,
+    Text,
+)
 from waypost.domain.policy import SourcePolicy
-from waypost.store.statements import Sql
+from waypost.domain.template import TemplateShape
+from waypost.store.statements import InsertMany, Sql
+from waypost.store.tables import TEMPLATE_LISTS, TEMPLATES
+from waypost.store.templates import encode_shape
 
 RECIPIENT = "12025550143"
 STRANGER = "12025550177"
@@ -198,3 +211,101 @@ async def test_an_earlier_entrys_refusal_is_found_without_keeping_anything(house
     assert PolicyRefusal(FailureReason.NOT_OPTED_IN, 1) == refusal
     assert await house.acceptor.find_refusal(house.account, [text_to()]) is None
     assert [] == await stored(house)
+
+
+SHAPE = TemplateShape(body_variables=("1", "2"))
+REPAIR_DONE = Template(name="repair_done", language="en", attributes=("Noor", "B-52"))
+
+
+async def hold_templates(house, status="APPROVED"):
+    """Hold a copy of the provider's list with one template in it."""
+    account_id = house.account.id
+    row = (account_id, "2000", "repair_done", "en", "1", "UTILITY", status, "", "", "[]", encode_shape(SHAPE), 1)
+
+    def write(tx):
+        tx.write_many(InsertMany(TEMPLATES, [column.name for column in TEMPLATES.columns]), [row])
+        held = ("account_id", "waba_id", "synced_at_us", "due_at_us")
+        tx.write_many(InsertMany(TEMPLATE_LISTS, held), [(account_id, "2000", 1, 1)])
+
+    await house.database.write(write)
+
+
+def template_of(template=REPAIR_DONE, **changes):
+    changed = dataclasses.replace(template, **changes)
+    return text_to(kind=MessageKind.TEMPLATE, content=changed, source_given="417-220")
+
+
+async def test_while_no_list_is_held_templates_are_left_to_the_provider(house):
+    assert isinstance(await house.acceptor.accept(house.account, [template_of(attributes=())]), Acceptance)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, None),
+        ({"name": "no_such"}, FailureReason.INVALID_TEMPLATE),
+        ({"attributes": ("Noor",)}, FailureReason.INVALID_TEMPLATE_PARAMETER),
+        ({"language": "hi"}, FailureReason.INVALID_TEMPLATE_LANGUAGE),
+    ],
+)
+async def test_a_template_is_judged_by_the_list_that_is_held(house, changes, reason):
+    await hold_templates(house)
+
+    answer = await house.acceptor.accept(house.account, [template_of(**changes)])
+
+    assert isinstance(answer, Acceptance) if reason is None else answer == PolicyRefusal(reason)
+    assert await house.acceptor.find_refusal(house.account, [template_of(**changes)]) == (
+        None if reason is None else PolicyRefusal(reason, 0)
+    )
+
+
+async def test_a_template_out_of_use_is_refused_but_only_after_consent(house):
+    await hold_templates(house, status="PAUSED")
+    stranger = dataclasses.replace(template_of(), recipient=STRANGER)
+
+    assert PolicyRefusal(FailureReason.INVALID_TEMPLATE) == await house.acceptor.accept(house.account, [template_of()])
+    assert PolicyRefusal(FailureReason.NOT_OPTED_IN) == await house.acceptor.accept(house.account, [stranger])
+
+
+_SENT_AS = Sql("SELECT kind, template_name, fallback IS NOT NULL, media_key FROM messages ORDER BY id")
+
+
+async def test_a_fallback_takes_the_messages_place_only_where_the_window_is_closed(house):
+    await hold_templates(house)
+    photo = dataclasses.replace(
+        REPAIR_DONE, header=MediaKind.IMAGE, attachment=Attachment(media_id=MEDIA_ID, kind=MediaKind.IMAGE)
+    )
+    draft = text_to(fallback=REPAIR_DONE)
+    await house.acceptor.accept(house.account, [draft])
+    await house.database.write(lambda tx: tx.run(_CLOSE_WINDOW))
+
+    assert PolicyRefusal(FailureReason.OUTSIDE_WINDOW, 1) == await house.acceptor.accept(
+        house.account, [draft, text_to()]
+    )
+    assert PolicyRefusal(FailureReason.INVALID_TEMPLATE_PARAMETER, 1) == await house.acceptor.accept(
+        house.account, [draft, text_to(fallback=photo)]
+    )
+    assert isinstance(await house.acceptor.accept(house.account, [draft, template_of()]), Acceptance)
+
+    assert [
+        ("text", None, 1, None),
+        ("template", "repair_done", 0, None),
+        ("template", "repair_done", 0, None),
+    ] == [(kind, name, int(has_fallback), key) for kind, name, has_fallback, key in await house.database.read(
+        lambda tx: tx.rows(_SENT_AS)
+    )]  # fmt: skip
+
+
+async def test_a_fallback_with_a_file_is_a_media_template_that_waits_for_it(house):
+    file = Attachment(media_id=MEDIA_ID, kind=MediaKind.IMAGE)
+    photo = dataclasses.replace(REPAIR_DONE, header=MediaKind.IMAGE, attachment=file)
+    gone = dataclasses.replace(photo, attachment=dataclasses.replace(file, media_id="gone"))
+    await house.database.write(lambda tx: tx.run(_CLOSE_WINDOW))
+
+    assert PolicyRefusal(FailureReason.BAD_MEDIA) == await house.acceptor.accept(
+        house.account, [text_to(fallback=gone)]
+    )
+    assert isinstance(await house.acceptor.accept(house.account, [text_to(fallback=photo)]), Acceptance)
+
+    [row] = await house.database.read(lambda tx: tx.rows(_SENT_AS))
+    assert ("media_template", "repair_done", f"asset:{MEDIA_ID}") == (row[0], row[1], row[3])
