@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.client.loopback import Loopback, loopback
-from tests.gateway.conftest import Running, settings_for, start
+from tests.docs.demo_thread import running_demo
 
 from waypost.client import AsyncClient, Client, Retries
 
@@ -24,11 +25,11 @@ AT_ONCE = Retries(first_wait_seconds=0.0)
 class Stage:
     """A demo in a thread of its own, and the hands of those who use it: its operator, its customers' phones."""
 
+    data_dir: Path
     base_url: str
     api_key: str = field(repr=False)
     source_id: str
     source_phone: str
-    phone: str
     sandbox_url: str
     http: httpx.Client = field(repr=False)
     numbers: Iterator[str] = field(default_factory=lambda: (f"1202555{place:04}" for place in range(1000, 9999)))
@@ -65,39 +66,19 @@ class Stage:
         return found
 
 
-def _serve(
-    running: "list[Running]", directory: Path, is_ready: threading.Event, loop: asyncio.AbstractEventLoop
-) -> None:
-    asyncio.set_event_loop(loop)
-    settings = settings_for(directory, f"sqlite:///{directory}/waypost.db")
-    running.append(loop.run_until_complete(start(settings)))
-    is_ready.set()
-    loop.run_forever()
-
-
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    running: list[Running] = []
-    is_ready, loop = threading.Event(), asyncio.new_event_loop()
-    directory = tmp_path_factory.mktemp("demo")
-    thread = threading.Thread(target=_serve, args=(running, directory, is_ready, loop), daemon=True)
-    thread.start()
-    assert is_ready.wait(PATIENCE_SECONDS)
-    house = running[0].house
-    with httpx.Client(trust_env=False, timeout=30) as http:
+    with running_demo(tmp_path_factory.mktemp("demo")) as demo, httpx.Client(trust_env=False, timeout=30) as http:
+        facts = json.loads((demo.data_dir / "demo.json").read_text(encoding="utf-8"))
         yield Stage(
-            base_url=house.base_url,
-            api_key=house.api_key,
-            source_id=house.source_id,
-            source_phone=house.source_phone,
-            phone=house.demo.account.phone,
-            sandbox_url=house.sandbox_url,
+            data_dir=demo.data_dir,
+            base_url=demo.base_url,
+            api_key=demo.api_key,
+            source_id=facts["source_id"],
+            source_phone=demo.source_phone,
+            sandbox_url=demo.sandbox_url,
             http=http,
         )
-    assert 0 == asyncio.run_coroutine_threadsafe(running[0].stop(), loop).result(PATIENCE_SECONDS)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(PATIENCE_SECONDS)
-    loop.close()
 
 
 @pytest.fixture

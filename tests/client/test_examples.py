@@ -17,17 +17,16 @@ import httpx
 import pytest
 from standardwebhooks import Webhook as Signer
 
-from waypost.app.demo_story import write_demo_file, write_picture
-
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RECEIVERS = ["fastapi_receiver.py", "flask_receiver.py", "django_receiver.py"]
 
 
 @dataclass
 class Desk:
-    """Where the examples are run: a directory with what the demo writes, and its environment."""
+    """Where the examples are run: an empty directory, the demo's own, and an environment without settings."""
 
     directory: Path
+    data_dir: Path
     environment: dict[str, str]
 
     def run(self, name: str, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -43,7 +42,7 @@ class Desk:
 
     def exported(self, *arguments: str) -> dict[str, str]:
         """Return what `demo_environment.py` exports, as a shell understands it."""
-        ended = self.run("demo_environment.py", "--data-dir", str(self.directory), *arguments)
+        ended = self.run("demo_environment.py", "--data-dir", str(self.data_dir), *arguments)
         assert 0 == ended.returncode, ended.stderr
         shell = subprocess.run(
             ["/bin/sh", "-c", 'eval "$LINES"; env -0'], env={"LINES": ended.stdout}, capture_output=True, check=True
@@ -54,17 +53,8 @@ class Desk:
 
 @pytest.fixture
 def desk(stage, tmp_path):
-    facts = {
-        "base_url": stage.base_url,
-        "api_key": stage.api_key,
-        "phone": stage.phone,
-        "source_phone": stage.source_phone,
-        "sandbox_url": stage.sandbox_url,
-    }
-    write_demo_file(tmp_path, facts)
-    write_picture(tmp_path)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WAYPOST_")}
-    return Desk(tmp_path, kept)
+    return Desk(tmp_path, stage.data_dir, kept)
 
 
 @pytest.fixture
@@ -136,7 +126,7 @@ def test_every_receiver_keeps_what_it_is_told_once_and_takes_nothing_else(desk, 
     told = {name: serving(name, EVENTS=str(path)) for name, path in places.items()}
 
     stage.writes(to, "Is my bicycle ready?")
-    sent = desk.run("send_a_picture.py", to, str(desk.directory / "picture.png"), **desk.exported())
+    sent = desk.run("send_a_picture.py", to, str(desk.data_dir / "picture.png"), **desk.exported())
     assert 0 == sent.returncode, sent.stderr
     message_id = sent.stdout.splitlines()[1].removeprefix("accepted as ")
 
@@ -184,7 +174,7 @@ def test_the_echo_bot_says_once_what_it_hears(desk, stage, serving, numbers):
 
     sandbox = f"/sandbox/phones/{to}/messages"
     picture = {"to": stage.source_phone, "type": "image", "image": {"caption": "look"}}
-    files = {"file": ("picture.png", (desk.directory / "picture.png").read_bytes(), "image/png")}
+    files = {"file": ("picture.png", (desk.data_dir / "picture.png").read_bytes(), "image/png")}
     stage.sandbox("POST", sandbox, data={"message": json.dumps(picture)}, files=files)
     stage.eventually(lambda: len(stage.received(to)) == 2)
     entry = stage.sandbox("GET", "/inspector/events?kind=incoming&limit=1000")["events"]

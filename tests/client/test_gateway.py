@@ -1,5 +1,6 @@
 """Both clients against a running gateway: everything that the API has, end to end."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,11 +9,13 @@ from tests.client.loopback import Reply, forwarding
 from waypost.client import (
     AuthenticationError,
     ChoiceList,
+    Client,
     ContactCard,
     Contacts,
     Evidence,
     Location,
     Media,
+    MediaTemplate,
     MessageFailedError,
     NotFoundError,
     Reaction,
@@ -21,6 +24,7 @@ from waypost.client import (
     ReplyButtons,
     Row,
     Section,
+    Template,
     Text,
     WaitTimeoutError,
 )
@@ -235,6 +239,31 @@ async def test_templates_are_listed_shown_made_and_sent(face, stage, numbers):
     assert "BODY" in [component["type"] for component in preview.components]
     assert (1, 1, 0) == (len(page.templates), page.limit, page.offset)
     assert page.total >= 1
+    sent = await face(
+        client.send(
+            Template(to=to, name="repair_done", language="en", attributes=["Noor", "B-52"]),
+            MediaTemplate(
+                to=to,
+                name="bicycle_photo",
+                language="en",
+                attributes=["Noor"],
+                header="image",
+                media_id=await face(client.media.upload(png(), filename=PICTURE)),
+            ),
+            MediaTemplate(to=to, name="track_repair", language="en", buttons={0: "118"}),
+            # Nobody of this number has written, so the window is closed, and the template goes instead.
+            Text(
+                to=to,
+                body="It is ready.",
+                fallback_template=Template(to=to, name="repair_done", language="en", attributes=["Noor", "B-53"]),
+            ),
+        )
+    )
+    for message_id in sent:
+        await face(client.wait_for(message_id, "delivered"))
+    assert ["repair_done", "bicycle_photo", "track_repair", "repair_done"] == [
+        message["template"]["name"] for message in stage.received(to)
+    ]
     with pytest.raises(RefusedError) as raised:
         await face(client.templates.status("nobody_has_this"))
     assert "8009" == raised.value.code
@@ -253,6 +282,16 @@ async def test_a_double_send_after_a_lost_answer_is_prevented_by_the_key(face, s
     assert 3 == len(server.seen)
     assert sent.id == again.id
     assert ["once"] == [message["text"]["body"] for message in stage.received(to)]
+
+
+def test_one_client_serves_many_threads(stage, numbers):
+    for number in numbers:
+        stage.writes(number)
+
+    with Client(stage.base_url, stage.api_key) as client, ThreadPoolExecutor(8) as pool:
+        sent = list(pool.map(lambda place: client.send(Text(to=numbers[place % 4], body=f"{place}")).id, range(32)))
+
+    assert 32 == len(set(sent))
 
 
 async def test_a_wrong_key_and_an_unknown_message_are_told(face, stage):

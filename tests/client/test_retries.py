@@ -274,7 +274,8 @@ def test_a_client_without_address_or_key_is_not_made(face, arguments, environmen
 
 
 async def test_the_environment_says_where_and_with_what(face, server, monkeypatch):
-    monkeypatch.setenv("WAYPOST_BASE_URL", server.url + "/")
+    monkeypatch.setenv("WAYPOST_BASE_URL", "https://gateway.example")
+    monkeypatch.setenv("WAYPOST_URL", server.url + "/")
     monkeypatch.setenv("WAYPOST_API_KEY", KEY)
 
     client = face.client(None, None, source="417-220")
