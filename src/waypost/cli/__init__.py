@@ -15,12 +15,14 @@ from waypost.cli import (
     bulk,
     configuration,
     consents,
+    groups,
     keys,
     master_key,
     media,
     messages,
     processes,
     sources,
+    templates,
     webhooks,
 )
 from waypost.cli.exits import EXIT_CODES_HELP, CommandFailure, ExitCode
@@ -55,11 +57,13 @@ def build_app() -> typer.Typer:
     app.add_typer(accounts.app, name="accounts")
     app.add_typer(keys.app, name="keys")
     app.add_typer(sources.app, name="sources")
+    app.add_typer(templates.app, name="templates")
     app.add_typer(messages.app, name="messages")
     app.add_typer(bulk.app, name="bulk")
     app.add_typer(webhooks.app, name="webhooks")
     app.add_typer(media.app, name="media")
     app.add_typer(consents.app, name="consents")
+    app.add_typer(groups.app, name="groups")
     app.add_typer(configuration.app, name="config")
     app.add_typer(master_key.app, name="master-key")
     return app

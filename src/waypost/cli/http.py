@@ -44,6 +44,15 @@ class GatewayClient:
         """Return the JSON answer to a PUT of JSON. Raises ``CommandFailure``."""
         return self._send("PUT", path, content)
 
+    def patch(self, path: str, content: Mapping[str, Any]) -> Any:
+        """Return the JSON answer to a PATCH of JSON. Raises ``CommandFailure``."""
+        return self._send("PATCH", path, content)
+
+    def delete(self, path: str) -> Any:
+        """Return the JSON answer to a DELETE. Raises ``CommandFailure``."""
+        request = urllib.request.Request(self.base_url + path, headers=self._headers(), method="DELETE")  # noqa: S310
+        return self._call(request)
+
     @contextmanager
     def opened(self, path: str) -> Iterator[Iterator[bytes]]:
         """Open the answer to a GET, to be read line by line however long it is. Raises ``CommandFailure``."""

@@ -103,6 +103,23 @@ def show(
             print_records(lists[name], columns=columns, as_json=False)
 
 
+@app.command(epilog="Example: waypost messages read wamid.ABC --typing")
+def read(
+    wamid: Annotated[str, typer.Argument(help="message_id of an incoming message.", metavar="WAMID")],
+    *,
+    typing: Annotated[bool, typer.Option("--typing", help="Show also that an answer is being typed.")] = False,
+    base_url: BaseUrl = None,
+    api_key: ApiKeyOption = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Show somebody, through a running gateway, that their message was read."""
+    from waypost.cli.http import open_client, refuse_failure  # noqa: PLC0415
+
+    client = open_client(base_url=base_url, api_key=api_key, data_dir=data_dir)
+    refuse_failure(client.post("/api/v2/message/read", {"message_id": wamid, "typing": typing}))
+    print_note("Message marked as read.")
+
+
 @app.command(epilog="Example: waypost messages cancel ID. Once acknowledged, the message is never sent.")
 def cancel(
     message_id: MessageId,
