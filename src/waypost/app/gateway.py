@@ -14,11 +14,13 @@ from waypost.app.foundation import Foundation
 from waypost.app.media_supply import MediaSupply
 from waypost.app.observers import DispatchMetrics, SendMetrics
 from waypost.app.parts import Part
+from waypost.app.tracked_links import open_links
 from waypost.app.web_parts import WebParts
 from waypost.dispatch.dispatcher import Dispatcher
 from waypost.dispatch.in_doubt import DoubtWatch, SweepSettings
 from waypost.dispatch.interfaces import DispatchLimits
 from waypost.dispatch.media_wait import MediaWait
+from waypost.dispatch.sender import Sender
 from waypost.domain.doubt import DoubtLimits
 from waypost.domain.throttle import Pace
 from waypost.maintenance.expiry import Expirer
@@ -174,13 +176,17 @@ class Gateway:
         return Dispatcher(
             database=foundation.database,
             directory=foundation.directory,
-            provider=self.clients.provider,
+            sender=Sender(
+                self.clients.provider,
+                DispatchMetrics(foundation.metrics),
+                token_key=foundation.token_key,
+                links=open_links(foundation),
+            ),
             leases=self.leases,
             media=self.media_wait,
             clock=foundation.clock,
             ids=foundation.ids,
             node=foundation.node,
-            token_key=foundation.token_key,
             limits=DispatchLimits(
                 in_flight_max=limits.in_flight_max,
                 batch_max=limits.batch_max,

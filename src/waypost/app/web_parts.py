@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from waypost.accept.acceptor import Acceptor
 from waypost.app.foundation import Foundation
 from waypost.app.observers import SendMetrics
+from waypost.app.tracked_links import open_links
 from waypost.contract.replies import FailureReplies
 from waypost.media.collector import Collector
 from waypost.providers.cloud_api.calls import GraphCalls
@@ -30,6 +31,7 @@ from waypost.web.manage.context import webhook_policy
 from waypost.web.metainfo import build_metainfo
 from waypost.web.operations import Check, OperationsApp
 from waypost.web.receiver import CloudApiReceiver
+from waypost.web.reports.links import LinkApp
 from waypost.web.reports.routes import build_reports
 
 
@@ -80,6 +82,7 @@ class WebParts:
             receiver=self._receiver() if "receive" in roles else None,
             manage=_AtFirstCall(self._manage) if is_accepting else None,
             operations=self.operations if foundation.settings.operations_port is None else None,
+            links=self._links() if is_accepting else None,
         )
 
     def _api(self) -> ApiV2:
@@ -109,6 +112,20 @@ class WebParts:
             send=send,
             operations=self._operations(replies),
             body_bytes_max=settings.limits.other_body_bytes_max,
+        )
+
+    def _links(self) -> LinkApp | None:
+        foundation, links = self._foundation, open_links(self._foundation)
+        if links is None:
+            return None
+        return LinkApp(
+            links,
+            foundation.database,
+            foundation.directory,
+            foundation.clock,
+            foundation.ids,
+            clicks_per_second_max=foundation.settings.links.clicks_per_second_max,
+            on_told=self._wake_notifier,
         )
 
     def _operations(self, replies: FailureReplies) -> Operations:

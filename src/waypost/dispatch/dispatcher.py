@@ -23,7 +23,7 @@ from waypost.dispatch.takeover import take_over
 from waypost.domain.errors import SendFailure
 from waypost.domain.message import MessageState
 from waypost.observe import get_logger
-from waypost.ports import Accepted, Clock, IdFactory, Provider, ShardLeases
+from waypost.ports import Accepted, Clock, IdFactory, ShardLeases
 from waypost.store.claiming import Candidate, LaneKey, find_sources_with_work
 from waypost.store.directory import Directory, Source
 from waypost.store.engine import Database, Lane, Step, StoreUnavailableError
@@ -45,20 +45,19 @@ class Dispatcher:
         *,
         database: Database,
         directory: Directory,
-        provider: Provider,
+        sender: Sender,
         leases: ShardLeases,
         media: MediaPreparer,
         clock: Clock,
         ids: IdFactory,
         node: str,
-        token_key: bytes,
         limits: DispatchLimits,
         observer: DispatchObserver,
         on_told: Callable[[], None],
     ) -> None:
         self._database = database
         self._directory = directory
-        self._sender = Sender(provider, observer, token_key=token_key)
+        self._sender = sender
         self._leases = leases
         self._media = media
         self._clock = clock

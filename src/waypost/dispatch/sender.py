@@ -6,6 +6,7 @@ from typing import Protocol
 
 from waypost.dispatch.round import Claim
 from waypost.domain.errors import FailureReason, SendFailure, SendFailureKind
+from waypost.domain.links import LinkTracker
 from waypost.domain.message import MediaKind, MessageKind, Reaction, RecipientType
 from waypost.domain.token import make_token
 from waypost.observe import get_logger
@@ -21,9 +22,16 @@ class AttemptObserver(Protocol):
 
 
 class Sender:
-    """Hands claimed messages to the provider. ``token_key`` is the install's, for the token of each attempt."""
+    """
+    Hands claimed messages to the provider.
 
-    def __init__(self, provider: Provider, observer: AttemptObserver, *, token_key: bytes) -> None:
+    ``token_key`` is the install's, for the token of each attempt; ``links`` tracks links, None: they stay as they are.
+    """
+
+    def __init__(
+        self, provider: Provider, observer: AttemptObserver, *, token_key: bytes, links: LinkTracker | None = None
+    ) -> None:
+        self._links = links
         self._provider = provider
         self._observer = observer
         self._token_key = token_key
@@ -54,6 +62,8 @@ class Sender:
     def _request(self, claim: Claim) -> OutboundRequest:
         candidate = claim.candidate
         content = decode_content(MessageKind(candidate.kind), candidate.content)
+        if candidate.track_links and self._links is not None:
+            content = self._links.track(content, candidate.id, claim.template_shape)
         context_wamid = claim.context_wamid
         if isinstance(content, Reaction) and context_wamid is not None:
             # A reaction names its message inside, by the provider's id; it quotes nothing.

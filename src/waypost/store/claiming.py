@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from waypost.domain.value import value
 from waypost.store.statements import Dialect, InsertMany, Sql, UpdateMany, power_of_two
 from waypost.store.tables import ATTEMPTS, MESSAGES
-from waypost.store.tallies import tally_ends
+from waypost.store.tallies import tally_as_templates, tally_ends
 from waypost.store.transaction import Row, Tx
 
 
@@ -35,6 +35,7 @@ class Candidate(NamedTuple):
     media_key: str | None
     template_name: str | None
     fallback: str | None
+    track_links: int
     at_most_once: int
     attempt_number: int
     failed_attempts: int
@@ -276,7 +277,9 @@ def park_messages(tx: Tx, rows: Sequence[tuple[int, str, str]]) -> None:
 
 
 def save_fallen_back(tx: Tx, candidates: Sequence[Candidate]) -> None:
-    """Keep what messages have become that go out as the template they fall back to."""
+    """Keep what messages have become that go out as the template they fall back to, and count them as such."""
+    if candidates:
+        tally_as_templates(tx, {c.id: c.template_name for c in candidates if c.template_name is not None})
     tx.write_many(_FALL_BACK, [(c.kind, c.content, c.media_key, c.template_name, c.id) for c in candidates])
 
 

@@ -71,6 +71,10 @@ _ENDS: Final = Sql(
     "SELECT m.account_id, m.ended_at_us, m.source_id, COALESCE(m.template_name, ''), m.failure FROM messages m "
     "WHERE m.id = ANY(:message_ids) AND m.ended_at_us IS NOT NULL AND m.failure IS NOT NULL"
 )
+_FREE_FORM: Final = Sql(
+    "SELECT m.id, m.account_id, m.accepted_at_us, m.source_id FROM messages m "
+    "WHERE m.id = ANY(:message_ids) AND m.template_name IS NULL"
+)
 _SUM: Final = Sql(
     f"SELECT t.hour_us, t.source_id, t.template, t.event, t.detail, CAST(SUM(t.count) AS BIGINT) FROM ("  # noqa: S608
     f"SELECT {', '.join(_KEY)}, count FROM tallies "
@@ -113,6 +117,20 @@ class AcceptedCounter:
             key = (account_id, at_us - at_us % HOUR_US, source_id, template or "", TallyEvent.ACCEPTED.value, "")
             counts[key] = counts.get(key, 0) + number
         keep_tallies(tx, counts)
+
+
+def tally_as_templates(tx: Tx, templates: Mapping[str, str]) -> None:
+    """
+    Count messages, by id, as messages of these templates from now on; call it before their rows say so.
+
+    For those accepted as free-form, of which nothing but their acceptance is known yet; others are left alone.
+    """
+    counts: dict[TallyKey, int] = {}
+    for message_id, account_id, at_us, source_id in tx.rows(_FREE_FORM, message_ids=list(templates)):
+        for template, number in (("", -1), (templates[message_id], 1)):
+            key = (account_id, hour_of(at_us), source_id, template, TallyEvent.ACCEPTED.value, "")
+            counts[key] = counts.get(key, 0) + number
+    keep_tallies(tx, counts)
 
 
 def tally_ends(tx: Tx, message_ids: Sequence[str]) -> None:
