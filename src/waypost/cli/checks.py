@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from waypost.app.foundation import open_blobs
 from waypost.cli.exits import CommandFailure
-from waypost.cli.http import read_demo_file
 from waypost.cli.opening import DirectStore, load_settings, opened_store
+from waypost.cli.provider import provider_urls
 from waypost.domain.errors import SendFailure
 from waypost.outbound.aiohttp_client import AiohttpClient
 from waypost.outbound.guard import OPERATOR_POLICY
@@ -115,8 +115,7 @@ async def _collect(findings: AsyncIterator[Finding]) -> list[Finding]:
 async def _check_upstream(
     settings: Settings, sources: list[Source], database_time_us: int | None
 ) -> AsyncIterator[Finding]:
-    sandbox_url = settings.sandbox_url or read_demo_file(settings.data_dir).get("sandbox_url") or settings.graph_url
-    base_urls = {"meta": settings.graph_url, "sandbox": sandbox_url}
+    base_urls = provider_urls(settings)
     http = AiohttpClient(policy=OPERATOR_POLICY, timeouts=Timeouts(total_seconds=15.0, read_seconds=8.0))
     try:
         used = sorted({base_urls[source.provider] for source in sources})

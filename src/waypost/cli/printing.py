@@ -42,6 +42,11 @@ def print_line(text: str) -> None:
     sys.stdout.flush()
 
 
+def print_text(text: str) -> None:
+    """Print foreign text as it is, but for what could steer a terminal."""
+    print_line(_visible(text))
+
+
 def print_note(text: str) -> None:
     """Say something to the person, on standard error; nothing for an empty text."""
     if text:
