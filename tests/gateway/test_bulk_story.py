@@ -66,8 +66,7 @@ async def test_a_bulk_send_is_uploaded_in_parts_sent_once_each_and_told_row_by_r
     await house.eventually(all_delivered)
     _, listed = await house.call("GET", bulks)
     assert [(item["rows_accepted"], item["rows_refused"]) for item in listed["items"]] == [(30, 1)]
-    sent = [line["body"]["text"]["body"] for line in await house.ledger()]
-    assert sorted(sent) == sorted(f"Hello guest {number}" for number in range(30))
+    assert sorted(line["to"] for line in await house.ledger()) == PHONES
 
     _, first = await house.call("GET", f"{one}/rows?limit=30")
     _, rest = await house.call("GET", f"{one}/rows?cursor={first['next_cursor']}")

@@ -7,14 +7,17 @@ import orjson
 import pytest
 from tests.maintenance.conftest import DAY_US, HOUR_US, NOW_US, SECOND_US, CountedIds, HandClock, Rows
 
+from waypost.domain.bulk import BulkState
 from waypost.domain.ids import first_id_at
 from waypost.domain.message import MessageKind
 from waypost.maintenance import retention as module
 from waypost.maintenance.retention import Retention
 from waypost.settings import RetentionSettings
+from waypost.store.bulk import add_rows, change_state, create_bulk, hold_bulk, list_bulks
 from waypost.store.content import decode_content
 from waypost.store.engine import Database
 from waypost.store.retention import BLANK_CONTENT
+from waypost.store.transaction import Tx
 
 _SETTINGS = RetentionSettings()
 
@@ -339,3 +342,26 @@ async def test_the_service_stops_when_asked_and_has_swept_by_then(
     async with asyncio.timeout(10):
         await retention.run(stopping)
     assert await rows.all("SELECT COUNT(*) FROM raw_webhooks") == [(0,)]
+
+
+async def test_a_bulk_send_goes_with_its_rows_when_it_ended_long_ago_and_one_under_way_stays(
+    retention: Retention, database: Database, clock: HandClock
+) -> None:
+    def fill(tx: Tx) -> None:
+        for bulk_id, state in (("done", BulkState.DONE), ("draft", None), ("paused", BulkState.PAUSED)):
+            create_bulk(tx, bulk_id=bulk_id, account_id="a", name="x", digest=None, entry="{}", now_us=NOW_US)
+            held = hold_bulk(tx, "a", bulk_id)
+            assert held is not None
+            add_rows(tx, held, first=0, rows=[("12025550143", "{}")] * 1500)
+            if state is not None:
+                change_state(tx, "a", bulk_id, BulkState.RUNNING, now_us=NOW_US)
+                change_state(tx, "a", bulk_id, state, now_us=NOW_US + HOUR_US)
+
+    await database.write(fill)
+    clock.forward(us=30 * DAY_US)
+    assert (await retention.sweep())["bulk_rows"] == 1501, "the draft, as old as its making"
+    clock.forward(us=HOUR_US)
+    assert (await retention.sweep())["bulk_rows"] == 1501
+    assert (await retention.sweep())["bulk_rows"] == 0
+    left = await database.read(lambda tx: list_bulks(tx, "a", before="~", at_most=9))
+    assert [record.id for record in left] == ["paused"]

@@ -104,6 +104,7 @@ def _shown(held: "Held") -> dict[str, object]:
         "queued": held.queued,
         "dispatching": held.dispatching,
         "in_doubt_before": held.in_doubt_before,
+        "bulk_sends_paused": held.bulk_sends,
         "notified": held.told,
         "backup_last_alive_at": None
         if away_since_us is None

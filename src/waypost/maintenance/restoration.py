@@ -17,6 +17,7 @@ from waypost.ports import IdFactory
 from waypost.store.audit import AuditEntry, record_change
 from waypost.store.directory import Snapshot
 from waypost.store.doubt import find_last_beat
+from waypost.store.feeding import pause_all_bulks
 from waypost.store.restoring import (
     HeldMessage,
     count_unsent,
@@ -42,7 +43,7 @@ class Held:
     What was put in doubt, by the state it stood in.
 
     ``in_doubt_before`` stood so already. ``away_since_us``: the last sign of life in the backup, None if there is none.
-    ``told``: notifications that this made.
+    ``told``: notifications that this made. ``bulk_sends``: how many were running, and are paused.
     """
 
     scheduled: int
@@ -52,6 +53,7 @@ class Held:
     in_doubt_before: int
     away_since_us: int | None
     told: int = 0
+    bulk_sends: int = 0
 
 
 def require_alone(tx: Tx) -> None:
@@ -96,7 +98,7 @@ def hold_unsent(tx: Tx, snapshot: Snapshot, ids: IdFactory, *, actor: str, now_u
             id=ids.new(), account_id=None, actor=actor, action="database.restored", target="messages", at_us=now_us
         ),
     )
-    return replace(held, told=told)
+    return replace(held, told=told, bulk_sends=pause_all_bulks(tx))
 
 
 def _told_sources(snapshot: Snapshot) -> list[str]:

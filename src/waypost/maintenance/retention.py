@@ -19,6 +19,7 @@ from waypost.service import rest
 from waypost.settings import RetentionSettings
 from waypost.store import retention as store
 from waypost.store.engine import Database, StoreUnavailableError
+from waypost.store.feeding import delete_oldest_bulk
 from waypost.store.statements import Sql
 from waypost.store.transaction import Tx
 
@@ -138,6 +139,8 @@ class Retention:
             ("ingress_gaps", store.INGRESS_GAPS, now_us - GAP_DAYS * DAY_US),
         ):
             counts[name] = await self._delete_aged(statement, until_us)
+        # Rows hold what their messages say: they go with it, and with them the whole bulk send.
+        counts["bulk_rows"] = await self._delete_bulks(text_us)
         for text in _TEXTS:
             counts[text.name] = await self._blank(text, text_us, now_us)
         if now_us >= self._next_media_us and not self._stopping.is_set():
@@ -190,6 +193,14 @@ class Retention:
             )
             deleted += found
             if found < WALK_ROWS or not await self._pause():
+                return deleted
+
+    async def _delete_bulks(self, until_us: int) -> int:
+        deleted = 0
+        while True:
+            found = await self._database.write(lambda tx: delete_oldest_bulk(tx, until_us=until_us, places=WALK_ROWS))
+            deleted += found
+            if not found or not await self._pause():
                 return deleted
 
     async def _blank(self, text: _Text, until_us: int, now_us: int) -> int:
