@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,14 +68,24 @@ def serving(desk, stage):
                 stage.manage("DELETE", f"/webhooks/{webhook['id']}")
 
     with contextlib.ExitStack() as stack:
+        waiting: list[Callable[[], bool]] = []
 
-        def start(name: str, **changes: str) -> tuple[str, str]:
+        def start(*names: str) -> dict[str, tuple[str, str]]:
+            """Return the address and the secret of each, once all listen."""
+            started = {name: start_one(name) for name in names}
+            for listens in waiting:
+                stage.eventually(listens)
+            return started
+
+        def start_one(name: str) -> tuple[str, str]:
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 port = probe.getsockname()[1]
             url = f"http://127.0.0.1:{port}/webhooks"
             exported = desk.exported("--webhook", url)
-            environment = desk.environment | exported | {"PORT": str(port)} | changes
+            environment = (
+                desk.environment | exported | {"PORT": str(port), "EVENTS": str(desk.directory / f"{name}.db")}
+            )
             log = stack.enter_context((desk.directory / f"{name}.log").open("wb"))
             process = stack.enter_context(
                 subprocess.Popen(
@@ -89,7 +100,7 @@ def serving(desk, stage):
                     return one.connect_ex(("127.0.0.1", port)) == 0
 
             stack.callback(forget, url)
-            stage.eventually(listens)
+            waiting.append(listens)
             return url, exported["WEBHOOK_SECRET"]
 
         yield start
@@ -123,7 +134,7 @@ def test_a_picture_is_sent_and_a_refusal_is_explained(desk, stage, numbers):
 def test_every_receiver_keeps_what_it_is_told_once_and_takes_nothing_else(desk, stage, serving, numbers):
     to = numbers[0]
     places = {name: desk.directory / f"{name}.db" for name in RECEIVERS}
-    told = {name: serving(name, EVENTS=str(path)) for name, path in places.items()}
+    told = serving(*RECEIVERS)
 
     stage.writes(to, "Is my bicycle ready?")
     sent = desk.run("send_a_picture.py", to, str(desk.data_dir / "picture.png"), **desk.exported())
@@ -168,7 +179,7 @@ def post(url: str, secret: str, body: str, *, webhook_id: str = "msg_1") -> int:
 
 def test_the_echo_bot_says_once_what_it_hears(desk, stage, serving, numbers):
     to = numbers[0]
-    url, secret = serving("echo_bot.py")
+    url, secret = serving("echo_bot.py")["echo_bot.py"]
     stage.writes(to, "hello, is anybody there?")
     stage.eventually(lambda: stage.received(to))
 
