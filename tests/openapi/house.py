@@ -148,6 +148,7 @@ async def _furnish(foundation: Foundation) -> str:
                 access_token=ACCESS_TOKEN,
                 verify_token="verify",
                 is_default=True,
+                has_groups=True,
             ),
             now_us=now_us,
         )

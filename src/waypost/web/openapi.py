@@ -89,7 +89,7 @@ def operations_of(paths: JsonObject) -> Iterator[tuple[str, str, JsonObject]]:
 
 
 def _manage_operation(method: str, operation: JsonObject) -> JsonObject:
-    answers = {status: one for status, one in operation["responses"].items() if status != "422"}
+    answers = {status: _without_an_empty(one) for status, one in operation["responses"].items() if status != "422"}
     problems = {
         str(kind.value.status): {"$ref": f"#/components/responses/{_response_name(kind)}"}
         for kind in ProblemKind
@@ -99,6 +99,13 @@ def _manage_operation(method: str, operation: JsonObject) -> JsonObject:
     parameters = [*operation.get("parameters", ()), _ACCOUNT_PARAMETER]
     summary = str(operation.get("description", "")).split(". ")[0].partition("\n")[0].rstrip(".")
     return {**operation, "summary": summary, "responses": {**answers, **problems}, "parameters": parameters}
+
+
+def _without_an_empty(answer: JsonObject) -> JsonObject:
+    """Return the answer without the JSON of any shape that FastAPI puts beside what a route declares itself."""
+    contents = answer.get("content", {})
+    told = {media_type: content for media_type, content in contents.items() if content.get("schema")}
+    return {**answer, "content": told} if told and told != contents else answer
 
 
 def _response_name(kind: ProblemKind) -> str:

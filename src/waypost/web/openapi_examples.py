@@ -5,12 +5,13 @@ Members get values by their name where a plain word would mislead, else by their
 its schema; the pages, the collection and the reference show them.
 """
 
+import re
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any, Final
 
 from waypost.web.contract_schemas import MESSAGE_ID, SOURCE_EXAMPLE, SOURCE_ID, JsonObject
 
-_DEPTH_MAX: Final = 8
 _TIME: Final = "2031-03-04T09:15:00Z"
 _OBJECT_ID: Final = "0195a1c4-7d1e-7b86-9c44-0a5be1d27f63"
 _BY_NAME: Final = MappingProxyType(
@@ -21,16 +22,28 @@ _BY_NAME: Final = MappingProxyType(
         "actor": "cli:operator",
         "account_id": _OBJECT_ID,
         "app_secret": "0f6e...",
+        "body": "Hello Noor, B-52 is ready.",
         "caption": "Receipt 118",
         "category": "UTILITY",
+        "components": [{"type": "BODY", "text": "Your bicycle is ready for collection."}],
         "content": {"body": "Your bicycle is ready for collection."},
+        "description": "Where we meet",
+        "done": ["12025550143"],
+        "fields": {"name": "Noor", "order": "B-52"},
         "filename": "receipt-118.pdf",
+        "footer": "Bicycle shop",
+        "from": "2031-03-01T00:00:00Z",
+        "header": "Collection",
+        "header_kind": "text",
         "header_names": ["X-Shop"],
         "id": _OBJECT_ID,
+        "invite_link": "https://chat.whatsapp.com/SAMPLE",
         "ip": "198.51.100.20",
+        "join_approval_mode": "auto_approve",
         "http_status": 200,
         "key": "wp_...",
         "kind": "text",
+        "label": "Confirm",
         "language": "en",
         "message_id": MESSAGE_ID,
         "mime_type": "application/pdf",
@@ -39,11 +52,17 @@ _BY_NAME: Final = MappingProxyType(
         "notification_id": _OBJECT_ID,
         "origin": "upload",
         "outcome": "accepted",
+        "participant": "12025550143",
+        "participants": ["12025550143"],
         "priority": "normal",
         "provider": "meta",
         "provider_id": "wamid.SAMPLE01",
+        "quality": "GREEN",
+        "reason": "",
         "recipient": "12025550143",
         "recipients": ["12025550143"],
+        "rejected_reason": "",
+        "remark": "",
         "scheduled_at": "2031-03-05T09:00:00Z",
         "secret": "whsec_...",
         "sender": "12025550143",
@@ -53,7 +72,10 @@ _BY_NAME: Final = MappingProxyType(
         "state": "delivered",
         "status": "delivered",
         "subject_id": MESSAGE_ID,
+        "subject": "Saturday ride",
         "target": f"source:{SOURCE_ID}",
+        "templatename": "repair_done",
+        "to": "2031-03-04T00:00:00Z",
         "until": "2031-03-04T00:00:00Z",
         "url": "https://hooks.example.org/waypost",
         "user_agent": "Mozilla/5.0",
@@ -65,6 +87,8 @@ _BY_NAME: Final = MappingProxyType(
         "MediaView.state": "stored",
         "MessageDetailView.source": SOURCE_ID,
         "MessageView.source": SOURCE_ID,
+        "TemplateCreation.name": "repair_ready",
+        "TemplateView.name": "repair_done",
         "NewEndpointView.kinds": ["incoming", "event"],
         "NewKeyView.scopes": ["messages:send", "messages:read"],
         "NotificationView.kind": "event",
@@ -82,6 +106,7 @@ def add_examples(document: JsonObject) -> None:
     """Give every JSON body of the document an example; one that is there stays. A second call changes nothing."""
     for methods in document["paths"].values():
         for operation in methods.values():
+            _add_to_parameters(document, operation.get("parameters", ()))
             _add_to(document, operation.get("requestBody", {}), is_request=True)
             for response in operation["responses"].values():
                 _add_to(document, response, is_request=False)
@@ -91,12 +116,26 @@ def add_examples(document: JsonObject) -> None:
 
 def _add_to(document: JsonObject, holder: JsonObject, *, is_request: bool) -> None:
     for media_type, content in holder.get("content", {}).items():
-        if media_type.endswith("json") and content.get("schema") and "example" not in content:
-            content["example"] = example_of(document, content["schema"], is_request=is_request)
+        schema = content.get("schema", {})
+        if media_type.endswith("json") and schema and schema.get("format") != "binary" and "example" not in content:
+            content["example"] = example_of(document, schema, is_request=is_request)
+
+
+def _add_to_parameters(document: JsonObject, parameters: Iterable[JsonObject]) -> None:
+    """Give required parameters an example; those of paths are ids of the reader's own."""
+    for parameter in parameters:
+        if parameter.get("required") and parameter["in"] != "path" and "example" not in parameter:
+            schema = parameter["schema"]
+            parameter["example"] = example_of(document, schema, is_request=True, name=parameter["name"])
 
 
 def example_of(
-    document: JsonObject, schema: JsonObject, *, is_request: bool, name: str = "", depth: int = _DEPTH_MAX
+    document: JsonObject,
+    schema: JsonObject,
+    *,
+    is_request: bool,
+    name: str = "",
+    inside: frozenset[str] = frozenset(),
 ) -> Any:
     """
     Return a value of this schema.
@@ -106,9 +145,12 @@ def example_of(
         schema: what the value has to satisfy.
         is_request: show what is required, or one member where nothing is; of answers, all is shown.
         name: the member's, for a better value than the schema alone can give.
-        depth: how many levels may follow; below them objects are empty.
+        inside: references that led here: an array of what it is in itself is shown empty.
 
     """
+    items = schema.get("items", {})
+    leads_back = inside & references_of(items)
+    inside = inside | references_of(schema)
     is_nullable = any(choice.get("type") == "null" for choice in schema.get("anyOf", ()))
     schema = resolved(document, schema)
     for given in ("example", "const", "default"):
@@ -124,20 +166,18 @@ def example_of(
     if is_nullable and "properties" not in schema:
         return None
     match schema.get("type"):
-        case "object" | None if "properties" in schema and depth:
+        case "object" | None if "properties" in schema:
             return {
-                member: example_of(
-                    document, inner, is_request=is_request, name=_name_of(schema, member), depth=depth - 1
-                )
+                member: example_of(document, inner, is_request=is_request, name=_name_of(schema, member), inside=inside)
                 for member, inner in schema["properties"].items()
                 if member in _shown(schema, is_request=is_request)
             }
         case "object":
             return {}
-        case "array" if depth:
-            return [example_of(document, schema.get("items", {}), is_request=is_request, name="", depth=depth - 1)]
-        case "array":
+        case "array" if leads_back:
             return []
+        case "array":
+            return [example_of(document, schema.get("items", {}), is_request=is_request, inside=inside)]
         case "integer" | "number":
             return max(schema.get("minimum", 0), 1)
         case "boolean":
@@ -146,6 +186,12 @@ def example_of(
             return None
         case _:
             return _TIME if schema.get("format") == "date-time" else "sample"
+
+
+def references_of(schema: JsonObject) -> frozenset[str]:
+    """Return the names that a schema refers to, itself or by its choices."""
+    choices = [schema, *schema.get("anyOf", ())]
+    return frozenset(choice["$ref"] for choice in choices if "$ref" in choice)
 
 
 def resolved(document: JsonObject, schema: JsonObject) -> JsonObject:
@@ -177,14 +223,20 @@ def _shown(schema: JsonObject, *, is_request: bool) -> set[str]:
     return set(telling[:1])
 
 
+def _matches(schema: JsonObject, value: str) -> bool:
+    return re.search(schema.get("pattern", ""), value) is not None
+
+
 def _fits(schema: JsonObject, value: object) -> bool:
     """Say whether a value by name is of the schema's kind; the test of examples looks closer."""
     match schema.get("type"):
         case "string":
-            return isinstance(value, str) and (schema.get("format") == "date-time") == (value[:4] == "2031")
+            is_time = schema.get("format") == "date-time"
+            return isinstance(value, str) and is_time == (value[:4] == "2031") and _matches(schema, value)
         case "array":
             items = schema.get("items", {})
-            return isinstance(value, list) and "$ref" not in items and items.get("type", "string") == "string"
+            kind = dict if items.get("type") == "object" else str
+            return isinstance(value, list) and "$ref" not in items and all(isinstance(one, kind) for one in value)
         case "object":
             return isinstance(value, dict)
         case "integer":
