@@ -19,6 +19,7 @@ from waypost.service import run_services
 from waypost.settings import Settings
 from waypost.store.accounts import create_account, create_key, mint_key
 from waypost.store.consents import ConsentWrite, record_consents
+from waypost.store.groups import GroupRecord, save_group
 from waypost.store.template_reading import TemplateRecord
 from waypost.store.template_writing import keep_template
 from waypost.web.auth import ACCOUNT_SCOPES, Scope
@@ -137,7 +138,7 @@ async def _furnish(house: House) -> None:
     }
     hook = {"url": f"https://hooks.example.org/{CANARY}", "name": CANARY}
     made = [
-        await house.call("owner", "POST", "/manage/v1/sources", json=source),
+        await house.call("owner", "POST", "/manage/v1/sources", json={**source, "has_groups": True}),
         await house.call("owner", "POST", "/manage/v1/webhooks", json=hook),
         await house.call("owner", "POST", "/manage/v1/keys", json={"name": CANARY, "scopes": ["messages:read"]}),
         await house.call(
@@ -207,12 +208,24 @@ async def _furnish(house: House) -> None:
             changed_at_us=now_us,
         )
         keep_template(tx, "owner", template)
+        group = GroupRecord(
+            account_id="owner",
+            source_id=made[0][1]["id"],
+            id="Y2FwaV9ncm91cA==",
+            subject=CANARY,
+            invite_link=f"https://chat.whatsapp.com/{CANARY}",
+            participants=(RECIPIENT,),
+            created_at_us=now_us,
+            changed_at_us=now_us,
+        )
+        save_group(tx, group)
         record_consents(tx, house.foundation.ids, [write])
 
     await house.foundation.database.write(fill)
     house.owned = {
         "account": "owner",
         "bulk": bulk["id"],
+        "group": "Y2FwaV9ncm91cA==",
         "key": made[2][1]["id"],
         "media": uploaded["data"]["mediaId"],
         "message": message_id,

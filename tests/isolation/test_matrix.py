@@ -57,8 +57,17 @@ _BODIES: dict[str, Any] = {
     "consent.blocklist": {"type": "blocklist", "recipients": [{"recipient": "12025550177", "source": "WEB"}]},
     "webhooks.manage_webhook": {"type": "event", "webhook_name": "inspector", "status": "disable"},
     "accounts.create": {"name": "x"},
+    "groups.create": {"subject": "x"},
+    "groups.change": {"subject": "taken"},
+    "groups.remove_participants": {"participants": [RECIPIENT]},
+    "groups.approve": {"request_ids": ["1"]},
+    "groups.reject": {"request_ids": ["1"]},
 }
 """A body that is valid for each operation that takes one."""
+
+
+_ASKING = {"groups.join_requests"}
+"""Reads that ask the provider, who knows nothing of what the owner has here."""
 
 
 def _filled(path: str, ids: dict[str, str]) -> str:
@@ -97,6 +106,7 @@ async def _everything_of_the_owner(house: House) -> list[Any]:
         "media",
         "scheduled-messages",
         "bulk-sends",
+        "groups",
     ]
     paths += [f"bulk-sends/{house.owned['bulk']}/rows"]
     paths += [f"messages/{house.owned['message']}", f"webhooks/{house.owned['webhook']}/notifications"]
@@ -124,7 +134,7 @@ async def test_the_owner_itself_is_answered(house: House) -> None:
     for path, method, operation in await _operations(house):
         if method == "GET" and operation["x-scope"] != "manage":
             status, _ = await house.call("owner", method, _filled(path, house.owned))
-            if status != 200:
+            if status != (404 if operation["operationId"] in _ASKING else 200):
                 refused.append((status, method, path))
 
     assert [] == refused
