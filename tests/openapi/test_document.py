@@ -1,9 +1,13 @@
 """The document is OpenAPI 3.1, its examples are what its schemas say, and its links lead somewhere."""
 
 import re
+from types import SimpleNamespace
 
 import jsonschema_rs
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
+
+from waypost.web.manage import build_manage_app
+from waypost.web.openapi import build_openapi
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 
@@ -103,3 +107,14 @@ def test_the_served_document_is_the_same_but_for_its_address_and_version(documen
     assert {name: value for name, value in document.items() if name not in aside} == {
         name: value for name, value in served_document.items() if name not in aside
     }
+
+
+def test_a_gateway_that_refuses_with_4xx_declares_them():
+    app = build_manage_app(SimpleNamespace())
+    strict = build_openapi(app, version="1", server_url="http://127.0.0.1:8080", failure_http_status="4xx")
+    answers = strict["paths"]["/api/v2/message/{id}"]["get"]["responses"]
+
+    assert {"400", "404", "409", "422"} <= set(strict["paths"]["/api/v2/message/"]["post"]["responses"])
+    assert 2 == len(answers["404"]["content"]["application/json"]["schema"]["anyOf"])
+    assert "400" not in strict["paths"]["/api/v2/media/{id}"]["get"]["responses"]
+    assert [] == list(OPENAPI_31_VALIDATOR.iter_errors(strict))

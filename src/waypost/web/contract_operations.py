@@ -47,6 +47,28 @@ _MISSING: Final = {
 }
 
 
+FAILURE_STATUSES: Final = ("400", "404", "409", "422")
+"""What failures are answered with while ``contract.failure_http_status`` is ``4xx``."""
+
+
+def declare_failure_statuses(paths: JsonObject) -> None:
+    """Declare, on operations that answer with the failure envelope, the statuses it has in ``4xx`` mode."""
+    failure = {"$ref": "#/components/schemas/Failure"}
+    for methods in paths.values():
+        for operation in methods.values():
+            answer = operation["responses"]["200"].get("content", {}).get("application/json", {}).get("schema", {})
+            if failure not in answer.get("anyOf", ()):
+                continue
+            for status in FAILURE_STATUSES:
+                denied = operation["responses"].get(status)
+                schema = failure if denied is None else {"anyOf": [failure, {"$ref": "#/components/schemas/Denial"}]}
+                example = {"status": "failure", "error": {"code": "8006", "message": "source cannot be null or blank"}}
+                operation["responses"][status] = {
+                    "description": "Refused." if denied is None else f"Refused. {denied['description']}",
+                    **json_content(schema, example),
+                }
+
+
 def success_of(message: str, data: Any = None) -> JsonObject:
     return {"status": "success", "message": message, **({} if data is None else {"data": data})}
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
-from typing import Final
+from typing import Final, Literal
 
 from fastapi import FastAPI
 
 from waypost.web.auth import SCOPES
 from waypost.web.contract_openapi import PATHS, scoped_name
+from waypost.web.contract_operations import declare_failure_statuses
 from waypost.web.contract_schemas import SCHEMAS, JsonObject
 from waypost.web.manage.guarding import ACCOUNT_HEADER, PROBLEM_JSON
 from waypost.web.manage.problems import ProblemKind
@@ -54,8 +55,10 @@ _ABOUT: Final = (
 )
 
 
-def build_openapi(app: FastAPI, *, version: str, server_url: str) -> JsonObject:
-    """Return the document; ``app`` is the manage API's."""
+def build_openapi(
+    app: FastAPI, *, version: str, server_url: str, failure_http_status: Literal["200", "4xx"] = "200"
+) -> JsonObject:
+    """Return the document; ``app`` is the manage API's, ``failure_http_status`` the contract's setting."""
     document: JsonObject = deepcopy(app.openapi())
     schemas: JsonObject = dict(document.get("components", {}).get("schemas", {}))
     for name in ("HTTPValidationError", "ValidationError"):
@@ -63,10 +66,13 @@ def build_openapi(app: FastAPI, *, version: str, server_url: str) -> JsonObject:
     paths: JsonObject = {path: dict(methods) for path, methods in document["paths"].items()}
     for path, method, operation in operations_of(paths):
         paths[path][method] = _manage_operation(method, operation)
+    contract_paths = deepcopy(PATHS)
+    if failure_http_status == "4xx":
+        declare_failure_statuses(contract_paths)
     document.update(
         info={"title": "Waypost", "version": version, "description": _ABOUT},
         servers=[{"url": server_url}],
-        paths={**deepcopy(PATHS), **paths},
+        paths={**contract_paths, **paths},
         components={
             "schemas": {**SCHEMAS, **schemas, "Problem": _PROBLEM},
             "responses": {_response_name(kind): _problem_response(kind) for kind in ProblemKind},

@@ -53,7 +53,12 @@ def build_manage_app(context: ManageContext) -> FastAPI:
         group(context).add_to(router)
     app.include_router(router)
     Documents(
-        build=lambda: build_openapi(app, version=version("waypost"), server_url=context.settings.base_url)
+        build=lambda: build_openapi(
+            app,
+            version=version("waypost"),
+            server_url=context.settings.base_url,
+            failure_http_status=context.settings.contract.failure_http_status,
+        )
     ).add_to(app)
 
     async def refuse(request: Request, error: Exception) -> Response:
