@@ -10,7 +10,7 @@ from tests.maintenance.conftest import NOW_US, SECOND_US, CountedIds, HandClock,
 
 from waypost.domain.errors import FailureReason, SendFailure, SendFailureKind
 from waypost.domain.template import TemplateShape
-from waypost.maintenance.template_mirror import FIRST_RETRY_SECONDS, TURN_SECONDS, TemplateMirror
+from waypost.maintenance.template_mirror import FIRST_RETRY_SECONDS, REST_SECONDS, TURN_SECONDS, TemplateMirror
 from waypost.observe import Metrics
 from waypost.ports import ProviderSource, ProviderTemplate
 from waypost.store.accounts import create_account
@@ -20,7 +20,7 @@ from waypost.store.engine import Database
 from waypost.store.sealing import Sealer
 from waypost.store.sources import NewSecrets, NewSource, change_source, create_source, delete_source
 from waypost.store.statements import Sql
-from waypost.store.template_mirror import ClaimedList, MirroredTemplate, save_templates
+from waypost.store.template_mirror import DOUBT_US, ClaimedList, MirroredTemplate, doubt_lists, save_templates
 from waypost.store.templates import (
     TemplateListRow,
     find_templates,
@@ -31,6 +31,7 @@ from waypost.store.templates import (
 )
 
 INTERVAL_SECONDS = 600.0
+RESTED_US = int(REST_SECONDS * SECOND_US)
 REFUSED = SendFailure(kind=SendFailureKind.MISCONFIGURED, reason=FailureReason.PLATFORM_ERROR, detail="token expired")
 READY = ProviderTemplate(
     id="11",
@@ -183,7 +184,7 @@ async def test_what_changes_upstream_is_told_and_what_is_gone_vanishes(  # noqa:
     await turn(mirror)
     changed = dataclasses.replace(READY, status="REJECTED", rejected_reason="SCAM", quality="RED", category="MARKETING")
     upstream.lists["t"] = (changed, OTHER)
-    clock.forward(us=SECOND_US)
+    clock.forward(us=RESTED_US)
     await database.write(lambda tx: make_list_due(tx, "a", "w", now_us=clock.now_us()))
 
     assert await turn(mirror) == 1
@@ -235,7 +236,8 @@ async def test_what_a_webhook_says_during_a_reading_is_not_set_back_and_the_list
     assert await known(database) == [("order_ready", "en", "PAUSED")]
 
     upstream.lists["t"] = (dataclasses.replace(READY, status="PAUSED"),)
-    clock.forward(us=1)
+    assert await turn(mirror) == 0, "however much is said of it, it is not read all the time"
+    clock.forward(us=RESTED_US)
     assert await turn(mirror) == 1
     assert await turn(mirror) == 0
 
@@ -283,7 +285,7 @@ async def test_a_new_source_a_new_token_and_a_source_that_is_gone_are_seen_at_on
     assert upstream.asked[-1] == ("w2", "more")
     assert await known(database, "b") == [("order_ready", "hi", "APPROVED")]
 
-    clock.forward(us=1)
+    clock.forward(us=RESTED_US)
     secrets = NewSecrets(access_token="new")
     await database.write(
         lambda tx: (
@@ -309,6 +311,19 @@ async def test_of_two_nodes_one_reads_a_list(mirror: TemplateMirror, make, upstr
     claimed = await asyncio.gather(*(one.claim() for one in mirrors))
 
     assert sorted(map(len, claimed)) == [0, 0, 1]
+
+
+async def test_a_list_that_the_provider_contradicts_is_read_anew_but_not_for_every_message(
+    mirror: TemplateMirror, database: Database, clock: HandClock, upstream: Upstream
+) -> None:
+    upstream.lists["t"] = (READY,)
+    await turn(mirror)
+    clock.forward(us=DOUBT_US)
+    await database.write(lambda tx: doubt_lists(tx, {("a", "w"), ("b", "w")}, now_us=clock.now_us()))
+    assert await turn(mirror) == 0
+    clock.forward(us=1)
+    await database.write(lambda tx: doubt_lists(tx, {("a", "w")}, now_us=clock.now_us()))
+    assert await turn(mirror) == 1
 
 
 async def test_the_next_token_of_an_account_is_tried_where_one_is_refused(

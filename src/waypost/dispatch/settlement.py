@@ -1,9 +1,10 @@
 """Writing how attempts ended: in sets, guarded by where each message stands by now."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from waypost.dispatch.round import Round, Settlement, news_of_failure
-from waypost.domain.errors import SendFailure
+from waypost.domain.errors import FailureReason, SendFailure
 from waypost.domain.message import MessageState
 from waypost.domain.status import Announced
 from waypost.following import follow_parked
@@ -21,7 +22,16 @@ from waypost.store.settling import (
     find_still_open,
     pause_source,
 )
+from waypost.store.template_mirror import doubt_lists
 from waypost.store.transaction import Tx
+
+_TEMPLATE_REASONS: Final = frozenset(
+    {
+        FailureReason.INVALID_TEMPLATE,
+        FailureReason.INVALID_TEMPLATE_PARAMETER,
+        FailureReason.INVALID_TEMPLATE_LANGUAGE,
+    }
+)
 
 
 def settle(tx: Tx, round_: Round, ids: IdFactory, news: list[News]) -> int:
@@ -45,6 +55,7 @@ def settle(tx: Tx, round_: Round, ids: IdFactory, news: list[News]) -> int:
     bind_wamids(tx, accepted)
     if failed:
         _settle_failed(tx, round_, failed, news)
+        _doubt_templates(tx, round_, failed)
     # Statuses without a token that were faster than the answer to their POST.
     return follow_parked(tx, round_.snapshot, ids, dict(accepted), now_us=round_.now_us).told
 
@@ -143,6 +154,20 @@ def _settle_failed(tx: Tx, round_: Round, failed: Sequence[Settlement], news: li
             )
         )
     change_unsent(tx, changes)
+
+
+def _doubt_templates(tx: Tx, round_: Round, failed: Sequence[Settlement]) -> None:
+    """Have the list of templates read anew where the provider refuses a template that the copy has let pass."""
+    sources = round_.snapshot.sources
+    contradicted = {
+        (source.account_id, source.waba_id)
+        for settled in failed
+        if settled.decision is not None
+        and settled.decision.reason in _TEMPLATE_REASONS
+        and (source := sources.get(settled.candidate.source_id)) is not None
+    }
+    if contradicted:
+        doubt_lists(tx, contradicted, now_us=round_.now_us)
 
 
 def _pause_reason(failure: SendFailure) -> str:

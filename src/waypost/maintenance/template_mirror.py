@@ -45,6 +45,8 @@ CLAIM_SECONDS: Final = 600.0
 """Longer than any reading takes; a list whose reader died is read again after this."""
 FRESH_SECONDS: Final = 30.0
 """At a start, a list read so lately, such as by another node, is not read again."""
+REST_SECONDS: Final = 3.0
+"""A list is not read more often, whatever news come: a business account has 200 management calls an hour (Sep 2026)."""
 READINGS_MAX: Final = 4
 FIRST_RETRY_SECONDS: Final = 15.0
 RETRY_SECONDS_MAX: Final = 3600.0
@@ -117,7 +119,10 @@ class TemplateMirror:
         if at_most <= 0 or due_us is None or due_us > now_us:
             return []
         until_us = now_us + int(CLAIM_SECONDS * 1_000_000)
-        return await self._database.write(lambda tx: claim_lists(tx, now_us=now_us, until_us=until_us, at_most=at_most))
+        rested_us = now_us - int(REST_SECONDS * 1_000_000)
+        return await self._database.write(
+            lambda tx: claim_lists(tx, now_us=now_us, rested_us=rested_us, until_us=until_us, at_most=at_most)
+        )
 
     async def read(self, claimed: ClaimedList) -> None:
         """Read one list and keep what it says, or why it could not be read. Raises only when cancelled."""

@@ -13,6 +13,9 @@ from waypost.store.statements import InsertMany, Sql, UpdateMany
 from waypost.store.tables import TEMPLATES
 from waypost.store.transaction import Row, Tx
 
+DOUBT_US: Final = 60 * 1_000_000
+"""The provider contradicts the copy with every message; it is not asked for its list each time."""
+
 ListKey = tuple[str, str]
 """(account id, business account id)."""
 
@@ -34,6 +37,12 @@ _MAKE_DUE: Final = Sql(
     "FROM ROWS(:account_id text, :waba_id text) AS v "
     "WHERE template_lists.account_id = v.account_id AND template_lists.waba_id = v.waba_id"
 )
+_DOUBT: Final = Sql(
+    "UPDATE template_lists SET due_at_us = CAST(:now_us AS BIGINT) "
+    "FROM ROWS(:account_id text, :waba_id text) AS v "
+    "WHERE template_lists.account_id = v.account_id AND template_lists.waba_id = v.waba_id "
+    "AND template_lists.synced_at_us < :before_us AND template_lists.due_at_us > :now_us"
+)
 _MAKE_STALE_DUE: Final = Sql(
     "UPDATE template_lists SET due_at_us = :now_us "
     "WHERE due_at_us > :now_us AND (synced_at_us IS NULL OR synced_at_us < :before_us)"
@@ -42,7 +51,8 @@ _NEXT_DUE: Final = Sql("SELECT MIN(due_at_us) FROM template_lists")
 _CLAIM: Final = Sql(
     """
     UPDATE template_lists SET due_at_us = :until_us WHERE (account_id, waba_id) IN (
-        SELECT account_id, waba_id FROM template_lists WHERE due_at_us <= :now_us
+        SELECT account_id, waba_id FROM template_lists
+        WHERE due_at_us <= :now_us AND (synced_at_us IS NULL OR synced_at_us <= :rested_us)
         ORDER BY due_at_us LIMIT :at_most FOR UPDATE SKIP LOCKED
     ) RETURNING account_id, waba_id, synced_at_us
     """
@@ -157,6 +167,18 @@ def make_lists_due(tx: Tx, keys: Collection[ListKey], *, now_us: int) -> None:
     tx.run(_MAKE_DUE, now_us=now_us, account_id=[key[0] for key in ordered], waba_id=[key[1] for key in ordered])
 
 
+def doubt_lists(tx: Tx, keys: Collection[ListKey], *, now_us: int) -> None:
+    """Let lists be read anew that the provider contradicts, unless they were read within the last minute."""
+    ordered = sorted(keys)
+    tx.run(
+        _DOUBT,
+        now_us=now_us,
+        before_us=now_us - DOUBT_US,
+        account_id=[key[0] for key in ordered],
+        waba_id=[key[1] for key in ordered],
+    )
+
+
 def make_stale_lists_due(tx: Tx, *, before_us: int, now_us: int) -> None:
     """Let all lists be read anew at once that were last read before then."""
     tx.run(_MAKE_STALE_DUE, before_us=before_us, now_us=now_us)
@@ -168,9 +190,13 @@ def next_list_due_us(tx: Tx) -> int | None:
     return None if row is None else row[0]
 
 
-def claim_lists(tx: Tx, *, now_us: int, until_us: int, at_most: int) -> list[ClaimedList]:
-    """Claim lists that are due; a claim that nobody ends is due again at ``until_us``."""
-    rows = tx.rows(_CLAIM, now_us=now_us, until_us=until_us, at_most=at_most)
+def claim_lists(tx: Tx, *, now_us: int, rested_us: int, until_us: int, at_most: int) -> list[ClaimedList]:
+    """
+    Claim lists that are due and were last read by ``rested_us``.
+
+    A claim that nobody ends is due again at ``until_us``.
+    """
+    rows = tx.rows(_CLAIM, now_us=now_us, rested_us=rested_us, until_us=until_us, at_most=at_most)
     return [
         ClaimedList(account_id=account_id, waba_id=waba_id, until_us=until_us, is_held=synced_at_us is not None)
         for account_id, waba_id, synced_at_us in rows
