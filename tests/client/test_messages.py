@@ -1,4 +1,4 @@
-"""Each type of message is the entry that the contract's golden files show, and the parser takes it."""
+"""Each type of message is an entry as the contract has it, and its parser takes it."""
 
 from datetime import UTC, datetime, timedelta
 

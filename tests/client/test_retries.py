@@ -1,5 +1,6 @@
 """What is made again and what is not, against a server that misbehaves."""
 
+from io import BytesIO
 from threading import Event
 
 import pytest
@@ -241,6 +242,15 @@ async def test_faults_of_ones_own_files_are_told_as_they_are(face, server, tmp_p
         await face(client.media.upload(tmp_path / "none.png"))
     with pytest.raises(FileNotFoundError):
         await face(client.media.download("m", tmp_path / "no" / "directory"))
+    with pytest.raises(OSError, match="worn out"):
+        await face(client.media.upload(WornOut(b"x" * 600_000)))
+
+
+class WornOut(BytesIO):
+    def read(self, size=-1):
+        if self.tell():
+            raise OSError(5, "worn out")
+        return super().read(size)
 
 
 async def test_a_closed_client_says_so_and_closes_twice(face, server):
@@ -250,6 +260,15 @@ async def test_a_closed_client_says_so_and_closes_twice(face, server):
 
     with pytest.raises(ConfigurationError):
         await face(client.send(HELLO))
+
+
+async def test_a_request_that_cannot_be_made_is_not_tried(face, server):
+    with pytest.raises(ConfigurationError):
+        await face(face.client(server.url).send(HELLO, idempotency_key="a\nb"))
+    with pytest.raises(ConfigurationError):
+        await face(face.client("http://gate way").send(HELLO))
+
+    assert [] == server.seen
 
 
 @pytest.mark.parametrize(

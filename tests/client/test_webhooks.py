@@ -14,7 +14,7 @@ from waypost.client.webhooks import parse, receive, verify
 OLD_SECRET = "whsec_" + "b2xk" * 8
 SECRET = "whsec_" + "bmV3" * 8
 NOW = datetime(2031, 3, 4, 9, 15, 22, tzinfo=UTC)
-FILES = paths("webhooks")
+FILES = [path for path in paths("webhooks") if load(path)["webhook"] != "notice"]
 TYPES = {
     "": told.Incoming,
     "TEXT": told.IncomingText,

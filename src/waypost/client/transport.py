@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Final, Self, TypeVar
 
 from pyreqwest.client import Client as _AsyncHttp
 from pyreqwest.client import ClientBuilder, SyncClient, SyncClientBuilder
-from pyreqwest.exceptions import ClientClosedError, DetailedPyreqwestError, PyreqwestError
+from pyreqwest.exceptions import BuilderError, ClientClosedError, DetailedPyreqwestError, PyreqwestError
 from pyreqwest.request import BaseRequestBuilder
 from pyreqwest.response import BaseResponse
 
@@ -35,9 +35,13 @@ class Transport:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._http: SyncClient = _configured(SyncClientBuilder(), connection).build()
+        self._is_closed = False
 
     def send(self, request: Request) -> Answer | Lost:
         """Make one try. Raises OSError for files of ours, UnexpectedAnswerError for an answer without end."""
+        # pyreqwest notices a moment later.
+        if self._is_closed:
+            raise _closed_error()
         try:
             builder = _prepared(self._http.request(request.method, self._connection.url_of(request)), request)
             builder = _addressed(builder, request, self._connection)
@@ -58,6 +62,7 @@ class Transport:
 
     def close(self) -> None:
         """Close all connections; a second call does nothing."""
+        self._is_closed = True
         with suppress(ClientClosedError):
             self._http.close()
 
@@ -68,9 +73,13 @@ class AsyncTransport:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._http: _AsyncHttp = _configured(ClientBuilder(), connection).build()
+        self._is_closed = False
 
     async def send(self, request: Request) -> Answer | Lost:
         """See ``Transport.send``. A cancelled try may still be carried out."""
+        # pyreqwest notices a moment later.
+        if self._is_closed:
+            raise _closed_error()
         try:
             builder = _prepared(self._http.request(request.method, self._connection.url_of(request)), request)
             builder = _addressed(builder, request, self._connection)
@@ -94,6 +103,7 @@ class AsyncTransport:
 
     async def close(self) -> None:
         """See ``Transport.close``."""
+        self._is_closed = True
         with suppress(ClientClosedError):
             await self._http.close()
 
@@ -175,10 +185,14 @@ def _answer(response: BaseResponse, body: bytes) -> Answer:
     return Answer(status=response.status, headers=headers, body=body)
 
 
+def _closed_error() -> ConfigurationError:
+    return ConfigurationError("The client is closed.", hint="Use it before closing it.")
+
+
 def _lost(error: PyreqwestError | ValueError) -> Lost:
     if isinstance(error, ClientClosedError):
-        raise ConfigurationError("The client is closed.", hint="Use it before closing it.") from error
-    if not isinstance(error, DetailedPyreqwestError):
+        raise _closed_error() from error
+    if isinstance(error, BuilderError) or not isinstance(error, DetailedPyreqwestError):
         # Such as a header that cannot be sent: refused before anything left.
         raise ConfigurationError(
             "The request cannot be made.", hint="Check base_url, api_key and the key given."
