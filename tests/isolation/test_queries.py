@@ -40,6 +40,12 @@ EXEMPT = {
     "media._CLAIM_PENDING": "the collector takes what is due, whoever it belongs to",
     "media._FIND_PROVIDER_MEDIA": "the dispatcher asks by the source of a message it is sending",
     "media._SAVE_PROVIDER_MEDIA": "likewise",
+    "clicks._FIND": "a link that this install made names its message; who opens it is nobody we know",
+    "clicks._HOLD": "likewise",
+    "clicks._SAVE": "likewise",
+    "tallies._ENDS": "counts the ends that the gateway itself draws, whoever the messages belong to",
+    "tallies._FREE_FORM": "the dispatcher sends messages as the templates they fall back to",
+    "tallies._TAKE": "folds the counts of all accounts",
     "sources._TAKEN": "a number belongs to one account of all; the answer is only that it is taken",
 }
 """Statements without an account in modules that have work for accounts."""

@@ -67,10 +67,12 @@ _ADD: Final = InsertMany(
     (*_KEY, "count"),
     on_conflict=f"({', '.join(_KEY)}) DO UPDATE SET count = tallies.count + excluded.count",
 )
-_ENDS: Final = Sql(
+_ENDS_TEXT: Final = (
     "SELECT m.account_id, m.ended_at_us, m.source_id, COALESCE(m.template_name, ''), m.failure FROM messages m "
     "WHERE m.id = ANY(:message_ids) AND m.ended_at_us IS NOT NULL AND m.failure IS NOT NULL"
 )
+_ENDS: Final = Sql(_ENDS_TEXT)
+_ENDS_OF_ACCOUNT: Final = Sql(_ENDS_TEXT + " AND m.account_id = :account_id")
 _FREE_FORM: Final = Sql(
     "SELECT m.id, m.account_id, m.accepted_at_us, m.source_id FROM messages m "
     "WHERE m.id = ANY(:message_ids) AND m.template_name IS NULL"
@@ -142,7 +144,11 @@ def tally_ends(tx: Tx, message_ids: Sequence[str]) -> None:
     if not message_ids:
         return
     counts: dict[TallyKey, int] = {}
-    for account_id, at_us, source_id, template, failure in tx.rows(_ENDS, message_ids=list(message_ids)):
+    if tx.account_id is None:
+        rows = tx.rows(_ENDS, message_ids=list(message_ids))
+    else:
+        rows = tx.rows(_ENDS_OF_ACCOUNT, message_ids=list(message_ids), account_id=tx.account_id)
+    for account_id, at_us, source_id, template, failure in rows:
         key = (account_id, hour_of(at_us), source_id, template, TallyEvent.FAILED.value, failure)
         counts[key] = counts.get(key, 0) + 1
     keep_tallies(tx, counts)
