@@ -40,6 +40,17 @@ _TOO_LARGE: Final = {
         {"error": "Payload Too Large", "message": "Request body too large", "status": 413},
     )
 }
+HEADERS_TOO_LARGE: Final = {
+    "431": denial(
+        "The request line and the headers are over the configured limit.",
+        {
+            "error": "Request Header Fields Too Large",
+            "message": "Request headers too large or too many",
+            "status": 431,
+        },
+    )
+}
+"""Of the server in front of both APIs."""
 _MISSING: Final = {
     "404": denial(
         "Unknown id, or another account's.", {"error": "Not Found", "message": "Resource not found", "status": 404}
@@ -94,6 +105,7 @@ def operation_of(
             **(_MISSING if path_id or names_one else {}),
             **({} if body is None else _TOO_LARGE),
             **_DENIED,
+            **HEADERS_TOO_LARGE,
         },
     }
     if description:

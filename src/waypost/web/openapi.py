@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from waypost.web.auth import SCOPES
 from waypost.web.contract_openapi import PATHS, scoped_name
-from waypost.web.contract_operations import declare_failure_statuses
+from waypost.web.contract_operations import HEADERS_TOO_LARGE, declare_failure_statuses
 from waypost.web.contract_schemas import SCHEMAS, JsonObject
 from waypost.web.manage.guarding import ACCOUNT_HEADER, PROBLEM_JSON
 from waypost.web.manage.problems import ProblemKind
@@ -104,7 +104,12 @@ def _manage_operation(method: str, operation: JsonObject) -> JsonObject:
     }
     parameters = [*operation.get("parameters", ()), _ACCOUNT_PARAMETER]
     summary = str(operation.get("description", "")).split(". ")[0].partition("\n")[0].rstrip(".")
-    return {**operation, "summary": summary, "responses": {**answers, **problems}, "parameters": parameters}
+    return {
+        **operation,
+        "summary": summary,
+        "responses": {**answers, **problems, **HEADERS_TOO_LARGE},
+        "parameters": parameters,
+    }
 
 
 def _without_an_empty(answer: JsonObject) -> JsonObject:

@@ -11,58 +11,47 @@ from typing import Final
 
 from waypost.web.contract_schemas import JsonObject
 
-_SENT: Final = (
-    ("messages.look_up", "id", "$response.body#/data/id"),
-    ("messages.show", "message_id", "$response.body#/data/id"),
-    ("messages.cancel", "message_id", "$response.body#/data/id"),
-)
 _CONTRACT: Final = MappingProxyType(
     {
-        "messages.send": _SENT,
-        "messages.send.nc": _SENT,
-        "messages.send.nc_message": _SENT,
-        "messages.send.priority": _SENT,
-        "media.upload": tuple((name, "id", "$response.body#/data/mediaId") for name in ("media.get", "media.delete")),
-        "sources.create.v2": tuple(
-            (name, "id", "$response.body#/data/id")
-            for name in ("sources.get.v2", "sources.change.v2", "sources.delete.v2")
-        ),
-        "webhooks.test": (("webhooks.attempts", "notification_id", "$response.body#/notification_id"),),
+        "messages.send": ("/api/v2/message/{id}", "/manage/v1/messages/{message_id}"),
+        "messages.send.nc": ("/api/v2/message/{id}",),
+        "messages.send.nc_message": ("/api/v2/message/{id}",),
+        "messages.send.priority": ("/api/v2/message/{id}",),
+        "media.upload": ("/api/v2/media/{id}",),
+        "sources.create.v2": ("/api/v2/source/{id}",),
     }
 )
+"""Operation to the paths of what it makes."""
+_ID_AT: Final = MappingProxyType({"media.upload": "/data/mediaId"})
+_CONTRACT_ID_AT: Final = "/data/id"
 
 
 def add_links(paths: JsonObject) -> None:
     """Declare the links on the answers of operations that make something. A second call changes nothing."""
-    names = {operation["operationId"] for methods in paths.values() for operation in methods.values()}
     for path, methods in paths.items():
-        for operation in methods.values():
-            links = [link for link in _CONTRACT.get(operation["operationId"], ()) if link[0] in names]
-            status = "200"
-            if "201" in operation["responses"] and "{" not in path:
-                status = "201"
-                links += _below(paths, path)
-            elif operation["operationId"] == "webhooks.test":
-                status = "202"
-            if links:
-                operation["responses"][status]["links"] = {
-                    name: _link(operation, name, parameter, expression) for name, parameter, expression in links
-                }
+        operation = methods.get("post")
+        if operation is None:
+            continue
+        name = operation["operationId"]
+        if name in _CONTRACT:
+            id_at = _ID_AT.get(name, _CONTRACT_ID_AT)
+            links = [link for below in _CONTRACT[name] for link in _links_to(paths, re.escape(below), id_at)]
+        else:
+            links = _links_to(paths, re.escape(path) + r"/\{\w+\}", "/id")
+        if links:
+            (answer,) = [one for status, one in operation["responses"].items() if status.startswith("2")]
+            answer["links"] = {link["operationId"]: link for link in links}
 
 
-def _below(paths: JsonObject, path: str) -> list[tuple[str, str, str]]:
-    """Return the operations on one of the things that this path makes."""
-    pattern = re.compile(re.escape(path) + r"/\{(\w+)\}(?:/[\w-]+)?")
+def _links_to(paths: JsonObject, pattern: str, id_at: str) -> list[JsonObject]:
+    """Return links to the operations on one thing, and on what is below it, that take no other id."""
+    whole = re.compile(pattern + r"(?:/[\w-]+)*")
     return [
-        (operation["operationId"], match[1], "$response.body#/id")
-        for below, methods in paths.items()
-        if (match := pattern.fullmatch(below))
+        {
+            "operationId": operation["operationId"],
+            "parameters": {path[path.index("{") + 1 : path.index("}")]: f"$response.body#{id_at}"},
+        }
+        for path, methods in paths.items()
+        if whole.fullmatch(path)
         for operation in methods.values()
     ]
-
-
-def _link(operation: JsonObject, name: str, parameter: str, expression: str) -> JsonObject:
-    parameters = {parameter: expression}
-    if operation["operationId"] == "webhooks.test":
-        parameters["webhook_id"] = "$request.path.webhook_id"
-    return {"operationId": name, "parameters": parameters}
