@@ -12,7 +12,15 @@ from pydantic_core import PydanticUndefined
 
 PREFIX = "WAYPOST_"
 # Names of ours in the environment that the command line's own client reads; they are no settings of the gateway.
-CLIENT_NAMES = frozenset({"WAYPOST_URL", "WAYPOST_API_KEY", "WAYPOST_SOURCE_ACCESS_TOKEN", "WAYPOST_SOURCE_APP_SECRET"})
+CLIENT_NAMES = frozenset(
+    {
+        "WAYPOST_URL",
+        "WAYPOST_API_KEY",
+        "WAYPOST_SOURCE_ACCESS_TOKEN",
+        "WAYPOST_SOURCE_APP_SECRET",
+        "WAYPOST_SOURCE_PIN",
+    }
+)
 _SECRET_NAMES = frozenset({"WAYPOST_DATABASE_URL"})
 
 

@@ -121,7 +121,7 @@ async def _check_upstream(
         used = sorted({base_urls[source.provider] for source in sources})
         yield await _check_clock(http, used, database_time_us)
         if not sources:
-            yield _good("numbers", "none is connected yet; connect one: waypost sources create --help")
+            yield _good("numbers", "none is connected yet; connect one: waypost sources connect --help")
         provider = CloudApiClient(http, base_urls=base_urls, clock=SystemClock())
         for source in sources:
             async for finding in _check_source(provider, settings, source):

@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
+from waypost.cli.connect import EPILOG as CONNECT_EPILOG
+from waypost.cli.connect import connect
 from waypost.cli.options import AccountOption, DatabaseUrl, DataDir, Json, Limit
 from waypost.cli.printing import print_note, print_record, print_records
 
@@ -24,6 +26,8 @@ Groups = Annotated[bool | None, typer.Option("--groups/--no-groups", help="May i
 _LIST_COLUMNS = ("id", "name", "phone_number", "provider", "is_default", "paused_reason")
 _TOKEN_VARIABLE = "WAYPOST_SOURCE_ACCESS_TOKEN"  # noqa: S105 - the name of a variable
 _SECRET_VARIABLE = "WAYPOST_SOURCE_APP_SECRET"  # noqa: S105 - the name of a variable
+
+app.command(epilog=CONNECT_EPILOG)(connect)
 
 
 @app.command(
@@ -103,7 +107,7 @@ def list_(
         [SourceView.of(record).model_dump(mode="json") for record in records],
         columns=_LIST_COLUMNS,
         as_json=as_json,
-        empty="There is no source. Connect a number: waypost sources create --help",
+        empty="There is no source. Connect a number: waypost sources connect --help",
     )
 
 

@@ -4,12 +4,15 @@ What connecting a number asks of the provider: what it is, whose it is, that it 
 Source: phone numbers, registration, business profiles and webhooks pages, Sep 2026. All of it may be asked again.
 """
 
+import hmac
+from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import quote
 
+from waypost.domain.template import HeaderKind, shape_of
 from waypost.domain.value import value
 from waypost.ports import ProviderSource
-from waypost.providers.cloud_api.calls import CallFailure, GraphCalls
+from waypost.providers.cloud_api.calls import CallFailure, CallFailureKind, GraphCalls
 
 _NUMBER_FIELDS: Final = (
     "verified_name,display_phone_number,quality_rating,status,code_verification_status,name_status,"
@@ -77,6 +80,19 @@ async def fetch_profile(calls: GraphCalls, source: ProviderSource) -> BusinessPr
     return BusinessProfile(about=_text(profile.get("about")), picture_url=_text(profile.get("profile_picture_url")))
 
 
+async def check_app_secret(calls: GraphCalls, source: ProviderSource, *, app_secret: str) -> CallFailure | None:
+    """
+    Return why a secret is not that of the token's app; None: it is.
+
+    Graph refuses a call whose proof, a keyed hash of the token, was not made with the app's secret (secure requests
+    page, 2026).
+    """
+    proof = hmac.new(app_secret.encode(), source.access_token.encode(), sha256).hexdigest()
+    query = {"fields": "id", "appsecret_proof": proof}
+    found = await calls.call(source, "GET", _quoted(source.phone_number_id), query=query)
+    return found if isinstance(found, CallFailure) else None
+
+
 async def list_number_ids(calls: GraphCalls, source: ProviderSource, *, waba_id: str) -> frozenset[str] | CallFailure:
     """Return the ids of the business account's numbers, at most 100: it starts with 2 and may have 20."""
     query = {"fields": "id", "limit": _PAGE_ROWS}
@@ -126,6 +142,56 @@ async def point_webhooks(
     body = {"webhook_configuration": {"override_callback_uri": callback_url, "verify_token": verify_token}}
     found = await calls.call(source, "POST", _quoted(source.phone_number_id), body=body)
     return found if isinstance(found, CallFailure) else None
+
+
+async def find_plain_template(
+    calls: GraphCalls, source: ProviderSource, *, waba_id: str
+) -> tuple[int, tuple[str, str] | None] | CallFailure:
+    """Return how many approved templates there are, of the first 100, and name and language of one without values."""
+    query = {"fields": "name,language,category,components", "status": "APPROVED", "limit": _PAGE_ROWS}
+    found = await calls.call(source, "GET", f"{_quoted(waba_id)}/message_templates", query=query)
+    if isinstance(found, CallFailure):
+        return found
+    listed = found.get("data")
+    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    plain = next((entry for entry in entries if _is_plain(entry)), None)
+    return len(entries), None if plain is None else (_text(plain.get("name")), _text(plain.get("language")))
+
+
+async def send_template(
+    calls: GraphCalls, source: ProviderSource, *, to: str, name: str, language: str
+) -> str | CallFailure:
+    """Send a template that takes no values, past the gateway's queue; return the message's id. It may cost money."""
+    body = {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        "to": f"+{to}",
+        "type": "template",
+        "template": {"name": name, "language": {"code": language, "policy": "deterministic"}},
+    }
+    found = await calls.call(source, "POST", f"{_quoted(source.phone_number_id)}/messages", body=body)
+    if isinstance(found, CallFailure):
+        return found
+    messages = found.get("messages")
+    first = messages[0] if isinstance(messages, list) and messages and isinstance(messages[0], dict) else {}
+    return _text(first.get("id")) or CallFailure(
+        kind=CallFailureKind.UNREACHABLE, detail="the answer names no message id"
+    )
+
+
+def _is_plain(entry: dict[str, Any]) -> bool:
+    """Say whether a template can be sent by its name alone."""
+    components = entry.get("components")
+    parts = [part for part in components if isinstance(part, dict)] if isinstance(components, list) else []
+    shape = shape_of(parts, category=_text(entry.get("category")))
+    return not (
+        shape.body_variables
+        or shape.header_variables
+        or shape.header not in (HeaderKind.NONE, HeaderKind.TEXT)
+        or shape.cards
+        or shape.has_expiry
+        or any(button.needs_value for button in shape.buttons)
+    )
 
 
 def _quoted(identifier: str) -> str:
