@@ -44,6 +44,7 @@ EXEMPT = {
     "clicks._HOLD": "likewise",
     "clicks._SAVE": "likewise",
     "tallies._ENDS": "counts the ends that the gateway itself draws, whoever the messages belong to",
+    "tallies._FORGET": "removes old counts of all accounts",
     "tallies._FREE_FORM": "the dispatcher sends messages as the templates they fall back to",
     "tallies._TAKE": "folds the counts of all accounts",
     "sources._TAKEN": "a number belongs to one account of all; the answer is only that it is taken",

@@ -13,7 +13,8 @@ from waypost.domain.message import MessageState
 from waypost.domain.pricing import parse_pricing, pricing_text
 from waypost.domain.status import Status, StatusFact
 from waypost.following import StatusReport, follow
-from waypost.ports import UuidFactory
+from waypost.maintenance.tallying import TallyFolder
+from waypost.ports import SystemClock, UuidFactory
 from waypost.store.acceptance import MESSAGE_COLUMNS, insert_messages
 from waypost.store.cancellation import cancel_messages
 from waypost.store.connections import connector_for
@@ -29,6 +30,13 @@ PRICES = [pricing_text(category, kind, is_billable=billable) for category, kind,
 )]  # fmt: skip
 IDS = UuidFactory()
 accounts = (f"account-{number}" for number in itertools.count())
+
+
+class FixedClock(SystemClock):
+    """It is always the same moment."""
+
+    def now_us(self) -> int:
+        return NOW_US
 
 
 def row(message_id: str, **values) -> tuple:
@@ -158,6 +166,21 @@ async def test_folding_keeps_the_sums_and_empties_what_was_appended(database: Da
     assert await total() == before
     assert [tally.number for tally in before] == [5]
     assert await database.read(lambda tx: load_tallies(tx, "b", from_us=0, until_us=2**55), account_id="b") == []
+
+
+async def test_old_counts_are_forgotten_once_a_day_and_the_others_stay(database: Database):
+    old, new = NOW_US - 40 * 24 * HOUR_US, NOW_US
+    for at_us in (old, new):
+        kept = row(IDS.new(), account_id="a", accepted_at_us=at_us)
+        await database.write(lambda tx, kept=kept: insert_messages(tx, [kept]))
+    clock = FixedClock()
+    folder = TallyFolder(database=database, clock=clock, tally_days=30)
+
+    assert await folder.turn() == 2
+    assert [await folder.forget() for _ in range(2)] == [1, 0]
+
+    tallies = await database.read(lambda tx: load_tallies(tx, "a", from_us=0, until_us=2**55))
+    assert [tally.hour_us for tally in tallies] == [hour_of(new)]
 
 
 async def test_each_end_of_the_gateways_own_is_counted_once(database: Database):

@@ -350,5 +350,7 @@ class Gateway:
             interval_seconds=settings.receive.template_list_seconds,
             on_told=self.notifier.wake,
         )
-        tallies = TallyFolder(database=foundation.database)
+        tallies = TallyFolder(
+            database=foundation.database, clock=foundation.clock, tally_days=settings.reports.tally_days
+        )
         return [Part(name=loop.name, running=loop.run) for loop in (expiry, retention, clock, tallies, mirror)]

@@ -67,6 +67,10 @@ _ADD: Final = InsertMany(
     (*_KEY, "count"),
     on_conflict=f"({', '.join(_KEY)}) DO UPDATE SET count = tallies.count + excluded.count",
 )
+_FORGET: Final = Sql(
+    "DELETE FROM tallies WHERE hour_us < :until_us AND (account_id, hour_us) IN ("
+    "SELECT t.account_id, t.hour_us FROM tallies t WHERE t.hour_us < :until_us LIMIT :at_most)"
+)
 _ENDS_TEXT: Final = (
     "SELECT m.account_id, m.ended_at_us, m.source_id, COALESCE(m.template_name, ''), m.failure FROM messages m "
     "WHERE m.id = ANY(:message_ids) AND m.ended_at_us IS NOT NULL AND m.failure IS NOT NULL"
@@ -166,6 +170,11 @@ def fold_tallies(tx: Tx, *, at_most: int) -> int:
         sums[row[:-1]] = sums.get(row[:-1], 0) + row[-1]
     tx.write_many(_ADD, [(*key, count) for key, count in sorted(sums.items()) if count])
     return len(taken)
+
+
+def forget_tallies(tx: Tx, *, until_us: int, at_most: int) -> int:
+    """Remove counts of hours before then, of at most so many hours at once; return how many rows that was."""
+    return tx.run(_FORGET, until_us=until_us, at_most=at_most)
 
 
 def load_tallies(
