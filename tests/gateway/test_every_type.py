@@ -266,8 +266,41 @@ async def a_sticker_is_told_while_the_webhook_wants_stickers(house: House) -> bo
     return sticker in await told_entries(house)
 
 
+async def changes_of_consent_told(house: House) -> list[tuple[str, str]]:
+    """Let a person and the API change a consent; return what the webhook is told of it, with where it came from."""
+    webhook_id = house.demo.account.endpoint_id
+    await house.call("PATCH", f"/manage/v1/webhooks/{webhook_id}", json={"kinds": ["incoming", "event", "notice"]})
+    [phone] = phones(5000, 1)
+    recipients = [{"recipient": phone, "source": "WEB"}]
+    await house.writes_first(phone)
+    await house.call("POST", "/api/v2/consent/manage/", json={"type": "optout", "recipients": recipients})
+    await house.call("POST", "/api/v2/consent/manage/", json={"type": "optin", "recipients": recipients})
+    await house.call("POST", "/api/v2/consent/manage/", json={"type": "optin", "recipients": recipients})
+    await house.call("POST", "/api/v2/consent/blocklist", json={"type": "blocklist", "recipients": recipients})
+    await house.call("POST", "/api/v2/consent/blocklist", json={"type": "whitelist", "recipients": recipients})
+    await write(house, phone, {"type": "text", "text": {"body": "stop"}})
+    told: list[dict[str, Any]] = []
+
+    async def the_last_is_told() -> bool:
+        found = await house.sandbox("GET", "/inspector/events?kind=notice&limit=1000")
+        entries = [entry for event in found["events"] for entry in event["body"]["notice"]]
+        told[:] = [entry for entry in entries if entry.get("recipient") == phone]
+        return len(told) >= 6
+
+    await house.eventually(the_last_is_told)
+    return [(entry["type"], entry["source"]) for entry in told]
+
+
 async def test_every_type_goes_out_and_comes_in_as_the_golden_files_say(house: House) -> None:
     assert await send_every_type(house) == {}
     assert await hear_every_type(house) == {}
     assert await fail_with_every_code(house) == {}
     assert not await a_sticker_is_told_while_the_webhook_wants_stickers(house)
+    assert await changes_of_consent_told(house) == [
+        ("consent.opted_in", "WHATSAPP"),
+        ("consent.opted_out", "WEB"),
+        ("consent.opted_in", "WEB"),
+        ("consent.blocked", "WEB"),
+        ("consent.unblocked", "WEB"),
+        ("consent.opted_out", "WHATSAPP"),
+    ]

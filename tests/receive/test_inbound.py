@@ -293,6 +293,13 @@ class TestConsent:
 
         assert (await consent(gateway))[0] == "opted_in"
 
+    async def test_a_stop_word_in_the_second_of_an_optin_counts(self, gateway: Gateway):
+        await write_consent(gateway, "opted_in", at_us=NOW_US - SECOND_US + 400_000)
+
+        await ingest(gateway, text("wamid.1", "STOP", at=NOW_SECONDS - 1))
+
+        assert (await consent(gateway))[0] == "opted_out"
+
     async def test_the_blocklist_is_not_touched(self, gateway: Gateway):
         await write_consent(gateway, None, at_us=NOW_US - 1, is_blocklisted=1)
 

@@ -22,6 +22,9 @@ ImplicitOptin = Annotated[
 AtMostOnce = Annotated[
     bool | None, typer.Option("--at-most-once/--at-least-once", help="Never send again what may have been sent?")
 ]
+LinkTrack = Annotated[
+    bool | None, typer.Option("--linktrack/--no-linktrack", help="May messages ask for tracked links?")
+]
 SourcePolicy = Annotated[
     str | None, typer.Option("--source-policy", help="strict or lenient: what a missing source means.")
 ]
@@ -42,6 +45,7 @@ def create(
     *,
     skip_optin: SkipOptin = None,
     implicit_optin: ImplicitOptin = None,
+    linktrack: LinkTrack = None,
     at_most_once: AtMostOnce = None,
     source_policy: SourcePolicy = None,
     stop_word: StopWord = None,
@@ -63,6 +67,7 @@ def create(
         name=name,
         skip_optin=skip_optin,
         implicit_optin=implicit_optin,
+        linktrack=linktrack,
         at_most_once=at_most_once,
         source_policy=source_policy,
         stop_words=stop_word or None,
@@ -115,6 +120,7 @@ def change(
     name: Annotated[str | None, typer.Option("--name", help="Name, for people.")] = None,
     skip_optin: SkipOptin = None,
     implicit_optin: ImplicitOptin = None,
+    linktrack: LinkTrack = None,
     at_most_once: AtMostOnce = None,
     source_policy: SourcePolicy = None,
     stop_word: StopWord = None,
@@ -139,6 +145,7 @@ def change(
         name=name,
         skip_optin=skip_optin,
         implicit_optin=implicit_optin,
+        linktrack=linktrack,
         at_most_once=at_most_once,
         source_policy=source_policy,
         stop_words=stop_word or None,

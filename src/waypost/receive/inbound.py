@@ -43,6 +43,11 @@ class Arrival:
         """The time rules go by: upstream's, but never in our future, so that no window stays open too long."""
         return min(self.message.occurred_at_us, self.received_at_us)
 
+    @property
+    def last_possible_us(self) -> int:
+        """The last moment of the second that upstream tells, and never in our future."""
+        return min(self.message.occurred_at_us + 999_999, self.received_at_us)
+
 
 def keep_arrivals(tx: Tx, snapshot: Snapshot, ids: IdFactory, arrivals: Sequence[Arrival]) -> list[News]:
     """
@@ -184,7 +189,9 @@ def _record_consents(tx: Tx, snapshot: Snapshot, ids: IdFactory, arrivals: Seque
         said = optouts if is_stop else optins
         if is_stop or account.implicit_optin:
             key = (account.id, message.sender)
-            said[key] = max(said.get(key, 0), arrival.occurred_at_us)
+            # Upstream tells whole seconds: whoever says stop in the second of an opt-in is taken to have said it after.
+            at_us = arrival.last_possible_us if is_stop else arrival.occurred_at_us
+            said[key] = max(said.get(key, 0), at_us)
     later_optins = {key: at_us for key, at_us in optins.items() if at_us > optouts.get(key, -1)}
     changed = record_inbound_consents(tx, optouts=sorted(optouts.items()), optins=sorted(later_optins.items()))
     insert_consent_history(tx, [(ids.new(), key, action, at_us) for key, action, at_us in changed])

@@ -292,7 +292,9 @@ def _entries(content: Any, member: str) -> list[dict[str, Any]]:
 def _kind(content: Any) -> str:
     if _entries(content, "delivery_status"):
         return "event"
-    return "incoming" if _entries(content, "incoming_message") else "other"
+    if _entries(content, "incoming_message"):
+        return "incoming"
+    return "notice" if _entries(content, "notice") else "other"
 
 
 def _message_ids(content: Any) -> set[str]:

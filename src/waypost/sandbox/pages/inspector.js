@@ -12,6 +12,9 @@ function summary(event) {
   if (event.kind === "event") {
     return body.delivery_status.map((one) => `${one.status} ${one.ncmessage_id}`).join("\n");
   }
+  if (event.kind === "notice") {
+    return body.notice.map((one) => `${one.type} of ${one.subject_id}`).join("\n");
+  }
   if (event.kind === "incoming") {
     return body.incoming_message.map((one) => `${one.message_type} from ${one.from}`).join("\n");
   }
