@@ -78,6 +78,12 @@ class DemoProcess:
         """What the newest process has written."""
         return self._output_path().read_text(encoding="utf-8", errors="replace")
 
+    @property
+    def pid(self) -> int:
+        """The process that runs now."""
+        assert self._process is not None
+        return self._process.pid
+
     def facts(self) -> dict[str, str]:
         """Return the content of `demo.json`."""
         facts: dict[str, str] = json.loads((self.data_dir / "demo.json").read_text(encoding="utf-8"))

@@ -16,7 +16,7 @@ def build_entry(
         return _read(entry_file)
     if template is None:
         return {"message_type": "text", "type_text": [{"content": text}]}
-    content: dict[str, Any] = {"name": template, "language": language}
+    content: dict[str, Any] = {"name": template, "language": {"locale": language}}
     if attributes:
         content["attributes"] = ["{{" + column + "}}" for column in attributes]
     return {"message_type": "template", "type_template": [content]}

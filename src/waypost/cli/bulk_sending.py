@@ -63,7 +63,7 @@ def send_file(client: GatewayClient, plan: SendingPlan) -> int:
             hint=f"It has: {', '.join(recipients.columns)}",
         )
     good, bad = _check(recipients, skip_bad=plan.skip_bad)
-    found = _patiently(
+    found = patiently(
         lambda: client.post(
             PATH,
             {"name": (plan.name or plan.file.name)[:200], "entry": plan.entry, "digest": _digest(recipients, plan)},
@@ -81,7 +81,7 @@ def send_file(client: GatewayClient, plan: SendingPlan) -> int:
         print_record(_summary(found, bad=bad, result=None), as_json=plan.as_json)
         return ExitCode.OK
     result = plan.result or plan.file.with_suffix(".result.csv")
-    _patiently(lambda: _write_result(client, recipients, bulk_id, result))
+    patiently(lambda: _write_result(client, recipients, bulk_id, result))
     print_record(_summary(found, bad=bad, result=result), as_json=plan.as_json)
     return ExitCode.FAILURE if found["rows_refused"] else ExitCode.OK
 
@@ -136,7 +136,7 @@ def _brought_to_run(
             return found
         case _:
             print_note(f"Going on with {bulk_id}, which is {state}.")
-    started: dict[str, Any] = _patiently(lambda: client.post(f"{PATH}/{bulk_id}/start", {}))
+    started: dict[str, Any] = patiently(lambda: client.post(f"{PATH}/{bulk_id}/start", {}))
     return started
 
 
@@ -145,7 +145,7 @@ def _upload(client: GatewayClient, recipients: RecipientFile, bulk_id: str, *, b
         position = begin
         for chunk in _chunks(recipients, begin=begin):
             path = f"{PATH}/{bulk_id}/rows?from={position}"
-            _patiently(lambda path=path, chunk=chunk: client.put(path, {"rows": chunk}))  # type: ignore[misc]
+            patiently(lambda path=path, chunk=chunk: client.put(path, {"rows": chunk}))  # type: ignore[misc]
             position += len(chunk)
             bar.show(position)
 
@@ -173,7 +173,7 @@ def _watched(client: GatewayClient, found: dict[str, Any]) -> dict[str, Any]:
     bulk_id = found["id"]
     with shown_bar("sending", total=found["rows_total"]) as bar:
         while True:
-            found = _patiently(lambda: client.get(f"{PATH}/{bulk_id}"))
+            found = patiently(lambda: client.get(f"{PATH}/{bulk_id}"))
             unsent, refused = found["messages_unsent"], found["rows_refused"]
             bar.show(found["rows_accepted"] + refused - unsent, note=f"{refused} refused" if refused else "")
             if found["state"] == "done" and not unsent:
@@ -236,7 +236,7 @@ def _summary(found: dict[str, Any], *, bad: int, result: Path | None) -> dict[st
     }
 
 
-def _patiently(call: Callable[[], Answer]) -> Answer:
+def patiently(call: Callable[[], Answer]) -> Answer:
     """Make a call that may be made twice; while the gateway does not answer, again for a minute."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     is_told = False

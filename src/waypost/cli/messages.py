@@ -245,7 +245,7 @@ def send(
 
     if recipient is None:
         from waypost.cli.bulk_entry import build_entry  # noqa: PLC0415
-        from waypost.cli.bulk_sending import SendingPlan, send_file  # noqa: PLC0415
+        from waypost.cli.bulk_sending import SendingPlan, patiently, send_file  # noqa: PLC0415
 
         if file is None:
             raise CommandFailure(ExitCode.USAGE, "To whom?", hint="Give a RECIPIENT, or --file with recipients.")
@@ -257,7 +257,7 @@ def send(
         )
         if header is not None:
             many["x-apiheader"] = header
-        source = source or many.get("source") or _only_source(client.get("/api/v2/source/"))
+        source = source or many.get("source") or _only_source(patiently(lambda: client.get("/api/v2/source/")))
         plan = SendingPlan(
             file=file,
             entry=many if source is None else {**many, "source": source},

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import orjson
 
-from waypost.contract.errors import ContractRefusal
+from waypost.contract.errors import ContractError, ContractRefusal
 from waypost.contract.requests import parse_entry
 from waypost.domain.bulk import BulkState, columns_of, fill
 from waypost.domain.policy import SourcePolicy
@@ -20,6 +20,7 @@ from waypost.web.manage.problems import Fault, Problem, ProblemKind, invalid, no
 
 CANCELLED_PER_TRANSACTION_MAX: Final = 500
 _SAMPLE_RECIPIENT: Final = "12025550143"
+_SAMPLE_FIELDS: Final = ("1", "en", "image", "https://shop.example.org/118.png", "2031-03-05T09:00:00Z")
 
 
 def add_bulk(
@@ -125,18 +126,26 @@ def _does_not_fit(held: BulkRecord, verb: str, hint: str) -> Problem:
 
 
 def _check_entry(entry: dict[str, Any], *, source_policy: SourcePolicy, now_us: int) -> None:
-    """Refuse an entry that is wrong whatever the rows hold. One with placeholders can only be judged with its rows."""
+    """
+    Refuse an entry that is wrong whatever the rows hold: one that is refused alike for fields of very different kinds.
+
+    What only some rows would spoil is found with them.
+    """
     if "recipient_whatsapp" in entry:
         raise invalid(
             "body.entry", "names a recipient", hint="Leave recipient_whatsapp out: each row has its own recipient."
         )
     columns = columns_of(entry)
-    sample = {**fill(entry, dict.fromkeys(columns, "1")), "recipient_whatsapp": _SAMPLE_RECIPIENT}
-    refusal = parse_entry(sample, source_policy=source_policy, now_us=now_us)
-    if isinstance(refusal, ContractRefusal) and not columns:
+    found: set[ContractError | None] = set()
+    for field in _SAMPLE_FIELDS:
+        sample = {**fill(entry, dict.fromkeys(columns, field)), "recipient_whatsapp": _SAMPLE_RECIPIENT}
+        parsed = parse_entry(sample, source_policy=source_policy, now_us=now_us)
+        found.add(parsed.error if isinstance(parsed, ContractRefusal) else None)
+    error = found.pop()
+    if error is not None and not found:
         raise invalid(
             "body.entry",
-            f"would be refused: {refusal.error.code} {refusal.error.text}",
+            f"would be refused: {error.code} {error.text}",
             hint="It is an entry of a send request, as docs/contract.md has it, without the recipient.",
         )
 

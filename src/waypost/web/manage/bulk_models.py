@@ -19,7 +19,7 @@ FIELDS_MAX: Final = 200
 _ENTRY_EXAMPLE: Final = {
     "message_type": "template",
     "source": "417-220",
-    "type_template": [{"name": "order_ready", "language": "en", "attributes": ["{{name}}", "{{order}}"]}],
+    "type_template": [{"name": "order_ready", "language": {"locale": "en"}, "attributes": ["{{name}}", "{{order}}"]}],
 }
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
