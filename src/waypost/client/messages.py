@@ -69,7 +69,10 @@ class Message(ABC):
                 raise ValueError("scheduled_at needs an offset, such as datetime(…, tzinfo=UTC)")
             entry["scheduled_at"] = self.scheduled_at.isoformat()
         if self.fallback_template is not None:
-            entry["fallback_template"] = self.fallback_template.template_object()
+            template = self.fallback_template.content()
+            entry["fallback_template"] = template.pop("type_template")[0]
+            if "type_media_template" in template:
+                entry["fallback_template"]["type_media_template"] = template["type_media_template"]
         return entry | self.content()
 
     @abstractmethod

@@ -51,6 +51,16 @@ _ATTACHMENT: Final = object_of(
         "caption": text("For image, video and document.", maxLength=1024),
     }
 )
+_TEMPLATE: Final[JsonObject] = {
+    "name": text("An approved template."),
+    "attributes": {"type": "array", "items": {"type": "string"}},
+    "language": object_of({"locale": text("Such as `en`."), "policy": text("`deterministic`.")}),
+    "components": {"type": "array", "items": {"type": "object"}},
+}
+_MEDIA_TEMPLATE: Final[JsonObject] = {
+    "type": "object",
+    "description": "Header file and button values of a template.",
+}
 _ENTRY: Final = object_of(
     {
         "message_type": text(
@@ -83,18 +93,13 @@ _ENTRY: Final = object_of(
                 required=("longitude", "latitude"),
             )
         ),
-        "type_template": one_of(
-            object_of(
-                {
-                    "name": text("An approved template."),
-                    "attributes": {"type": "array", "items": {"type": "string"}},
-                    "language": object_of({"locale": text("Such as `en`."), "policy": text("`deterministic`.")}),
-                    "components": {"type": "array", "items": {"type": "object"}},
-                },
-                required=("name", "language"),
-            )
+        "type_template": one_of(object_of(_TEMPLATE, required=("name", "language"))),
+        "type_media_template": _MEDIA_TEMPLATE,
+        "fallback_template": object_of(
+            {**_TEMPLATE, "type_media_template": _MEDIA_TEMPLATE},
+            required=("name", "language"),
+            description="What a free-form message is sent as should the conversation window be closed.",
         ),
-        "type_media_template": {"type": "object", "description": "Header file and button values of a template."},
         "type_interactive": one_of({"type": "object", "description": "Buttons, a list, or a link."}),
         "type_contacts": one_of({"type": "object", "description": 'A contact card, or `{"contacts": […]}`.'}),
         "type_reaction": one_of(object_of({"message_id": text("The message."), "emoji": text("Empty takes it back.")})),
