@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from standardwebhooks import Webhook as Signer
+from tests.docs.snippets import Reader, blocks_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RECEIVERS = ["fastapi_receiver.py", "flask_receiver.py", "django_receiver.py"]
@@ -129,6 +130,18 @@ def test_a_picture_is_sent_and_a_refusal_is_explained(desk, stage, numbers):
     assert ["image"] == [message["type"] for message in stage.received(numbers[0])]
     assert (1, True) == (refused.returncode, "8002 Phone number is not opted in" in refused.stderr)
     assert "opt-in first" in refused.stderr
+
+
+def test_the_readme_of_the_examples_can_be_followed(stage, tmp_path):
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "demo").symlink_to(stage.data_dir)
+    (tmp_path / "examples").symlink_to(EXAMPLES)
+    variables = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    reader = Reader(directory=tmp_path, variables=variables)
+
+    reader.work_through(blocks_of(EXAMPLES / "README.md", EXAMPLES.parent))
+
+    assert "now " in reader.printed
 
 
 def test_every_receiver_keeps_what_it_is_told_once_and_takes_nothing_else(desk, stage, serving, numbers):

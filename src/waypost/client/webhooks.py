@@ -11,9 +11,9 @@ endpoints, by each event's ``key``.
 import base64
 import hmac
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from waypost.client.errors import ConfigurationError, WebhookSignatureError
 from waypost.client.events import (
@@ -43,6 +43,7 @@ __all__ = [
     "Context",
     "DeliveryStatus",
     "Event",
+    "Headers",
     "Incoming",
     "IncomingAudio",
     "IncomingButton",
@@ -71,6 +72,14 @@ _PREFIX: Final = "whsec_"
 _HEADERS: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
 
+class Headers(Protocol):
+    """A request's headers, as a dict or as any framework has them."""
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Return names with values."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Verified:
     """A genuine webhook: its id, the same at every try and replay, and when this try was signed, in unix seconds."""
@@ -90,7 +99,7 @@ class Webhook:
 
 def receive(
     body: bytes,
-    headers: Mapping[str, str],
+    headers: Headers,
     *,
     secrets: str | Sequence[str],
     tolerance_seconds: float = TOLERANCE_SECONDS,
@@ -107,7 +116,7 @@ def receive(
 
 def verify(
     body: bytes,
-    headers: Mapping[str, str],
+    headers: Headers,
     *,
     secrets: str | Sequence[str],
     tolerance_seconds: float = TOLERANCE_SECONDS,
