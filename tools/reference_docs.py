@@ -99,17 +99,23 @@ def _answers(document: Json, operation: Json) -> Iterator[str]:
 
 
 def _members(document: Json, schema: Json) -> Iterator[str]:
-    """Yield a table of the members of a body, one level deep; deeper ones are shown by the example."""
-    schema = _resolved(document, schema)
-    members = schema.get("properties", {})
-    told = [(name, _resolved(document, inner), inner) for name, inner in members.items()]
-    rows = [
-        f"| `{name}` | {_kind(document, inner)} | {'required' if name in schema.get('required', ()) else ''} "
-        f"| {_cell(given.get('description') or inner.get('description') or '')} |"
-        for name, inner, given in told
-    ]
+    """Yield a table of the members of a body, two levels deep; deeper ones are shown by the example."""
+    rows = list(_rows(document, _resolved(document, schema), prefix="", deeper=1))
     if rows:
         yield "| Member | Is | | Meaning |\n| --- | --- | --- | --- |\n" + "\n".join(rows) + "\n"
+
+
+def _rows(document: Json, schema: Json, *, prefix: str, deeper: int) -> Iterator[str]:
+    for name, given in schema.get("properties", {}).items():
+        inner = _resolved(document, given)
+        needed = "required" if name in schema.get("required", ()) else ""
+        meaning = _cell(given.get("description") or inner.get("description") or "")
+        yield f"| `{prefix}{name}` | {_kind(document, inner)} | {needed} | {meaning} |"
+        is_array = inner.get("type") == "array"
+        below = _resolved(document, inner.get("items", {})) if is_array else inner
+        if deeper and "properties" in below:
+            place = f"{prefix}{name}{'[]' if is_array else ''}."
+            yield from _rows(document, below, prefix=place, deeper=deeper - 1)
 
 
 def _resolved(document: Json, schema: Json) -> Json:
