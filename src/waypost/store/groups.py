@@ -29,10 +29,12 @@ _SAVE: Final = InsertMany(
     + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in ("account_id", "source_id", "id")),
 )
 _LOCK: Final = Sql(
-    f"SELECT {_SELECTED} FROM chat_groups g WHERE g.source_id = :source_id AND g.id = :id FOR UPDATE"  # noqa: S608
+    f"SELECT {_SELECTED} FROM chat_groups g WHERE g.source_id = :source_id AND g.id = :id "  # noqa: S608
+    "AND g.account_id = :account_id FOR UPDATE"
 )
 _FORGET_REQUEST: Final = Sql(
-    "DELETE FROM chat_groups WHERE source_id = :source_id AND id = :request_id AND state IN ('creating', 'failed')"
+    "DELETE FROM chat_groups WHERE account_id = :account_id AND source_id = :source_id AND id = :request_id "
+    "AND state IN ('creating', 'failed')"
 )
 # Not the entry of a request whose group stands under its own id already, and nothing of a number out of use.
 _COUNTS: Final = (
@@ -49,7 +51,9 @@ _FIND: Final = Sql(
     f"SELECT {_SELECTED} FROM chat_groups g WHERE g.account_id = :account_id "  # noqa: S608
     f"AND (g.id = :id OR g.request_id = :id) AND {_COUNTS} ORDER BY g.changed_at_us DESC LIMIT 1"
 )
-_OF_REQUEST: Final = Sql("SELECT 1 FROM chat_groups WHERE request_id = :request_id AND source_id = :source_id")
+_OF_REQUEST: Final = Sql(
+    "SELECT 1 FROM chat_groups WHERE account_id = :account_id AND request_id = :request_id AND source_id = :source_id"
+)
 
 
 @value
@@ -90,7 +94,10 @@ class Applied(NamedTuple):
 
 def keep_request(tx: Tx, record: GroupRecord) -> None:
     """Keep a group that was asked for, unless its provider has told of it already."""
-    if tx.one(_OF_REQUEST, request_id=record.request_id, source_id=record.source_id) is None:
+    if (
+        tx.one(_OF_REQUEST, account_id=record.account_id, request_id=record.request_id, source_id=record.source_id)
+        is None
+    ):
         _save(tx, record)
 
 
@@ -121,7 +128,7 @@ def apply_change(tx: Tx, *, account_id: str, source_id: str, change: GroupChange
     """
     row_id = change.group_id or change.request_id
     assert row_id is not None
-    row = tx.one(_LOCK, source_id=source_id, id=row_id)
+    row = tx.one(_LOCK, account_id=account_id, source_id=source_id, id=row_id)
     fresh = GroupRecord(
         account_id=account_id,
         source_id=source_id,
@@ -139,7 +146,7 @@ def apply_change(tx: Tx, *, account_id: str, source_id: str, change: GroupChange
     if is_news:
         after = replace(after, changed_at_us=max(before.changed_at_us, change.occurred_at_us))
         if change.event is GroupEvent.CREATED and change.request_id is not None:
-            tx.run(_FORGET_REQUEST, source_id=source_id, request_id=change.request_id)
+            tx.run(_FORGET_REQUEST, account_id=account_id, source_id=source_id, request_id=change.request_id)
         _save(tx, after)
     return Applied(after, is_news=is_news)
 
