@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from tests.contract import golden_management
 
 from waypost.contract import consents, errors, events, management, replies, requests
 from waypost.contract.times import TimestampForm
@@ -64,6 +65,7 @@ _PARSERS: dict[str, Callable[[bytes], Any]] = {
     "source_create": management.parse_source_creation,
     "source_update": management.parse_source_change,
     "webhook_switch": management.parse_webhook_switch,
+    **golden_management.PARSERS,
 }
 
 
@@ -75,6 +77,8 @@ def plain(value: Any) -> Any:
         return {name: plain(member) for name, member in value.items() if member is not None}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
+    if isinstance(value, frozenset):
+        return sorted(plain(item) for item in value)
     return (value.value if isinstance(value.value, str) else value.name.lower()) if isinstance(value, Enum) else value
 
 
@@ -128,6 +132,7 @@ _REPLIES: dict[str, Callable[[replies.FailureReplies, dict[str, Any], dict[str, 
     "source_found": lambda _, a, __: replies.source_found(replies.SourceView(**a["source"])),
     "sources_listed": lambda _, a, __: replies.sources_listed([replies.SourceView(**each) for each in a["sources"]]),
     "webhook_managed": lambda _, a, __: replies.webhook_managed(name=a["webhook_name"], status=a["status_word"]),
+    **golden_management.REPLIES,
     "message_found": lambda _, a, __: replies.message_found(_message_view(a)),
 }
 

@@ -21,6 +21,11 @@ CALLS = {
     "consent_manage": ("POST", "/api/v2/consent/manage/"),
     "blocklist": ("POST", "/api/v2/consent/blocklist"),
     "webhook_switch": ("POST", "/api/v2/metainfo/webhook/manage_webhook"),
+    "template_create": ("POST", "/api/v2/metainfo/template/create"),
+    "template_create_wrapped": ("POST", "/api/v3/metainfo/template/create"),
+    "template_edit": ("PUT", "/api/v3/metainfo/template/edit"),
+    "template_delete": ("POST", "/api/v3/metainfo/template/delete"),
+    "webhook_update": ("POST", "/api/v3/metainfo/webhook/update_webhook"),
     "source_create": ("POST", "/api/v2/source/"),
     "source_update": ("PUT", "/api/v2/source/417-220"),
 }
