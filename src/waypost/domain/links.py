@@ -21,7 +21,6 @@ from waypost.domain.template import ButtonKind, TemplateShape
 from waypost.domain.value import value
 
 LINK_PATH: Final = "/l/"
-TOKEN_CHARACTERS: Final = 36
 PLACE_OF_CTA: Final = 255
 """Of the one link of an interactive message; a template's buttons are counted from 0."""
 _TAG_BYTES: Final = 10
