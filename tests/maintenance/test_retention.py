@@ -268,6 +268,8 @@ async def _add_aged(rows: Rows) -> None:
         created_at_us=NOW_US,
     )
     await rows.add("ingress_gaps", started_at_us=NOW_US - SECOND_US, ended_at_us=NOW_US)
+    group = {"account_id": "a", "source_id": "s", "subject": "x", "created_at_us": NOW_US, "changed_at_us": NOW_US}
+    await rows.add("chat_groups", id="gone", state="deleted", **group)
     await rows.add("audit_log", id=first_id_at(NOW_US), actor="cli:x", action="a.b", target="t", at_us=NOW_US)
     await rows.add(
         "consent_history",
@@ -290,6 +292,7 @@ async def _add_aged(rows: Rows) -> None:
         ("parked_statuses", 14 * DAY_US),
         ("ingress_gaps", 30 * DAY_US),
         ("audit_log", 400 * DAY_US),
+        ("chat_groups", 90 * DAY_US),
     ],
 )
 async def test_each_table_has_its_time(
@@ -302,6 +305,14 @@ async def test_each_table_has_its_time(
     clock.forward(us=1 + SECOND_US)
     assert (await retention.sweep())[table] == 1
     assert await rows.all(f"SELECT COUNT(*) FROM {table}") == [(0,)]
+
+
+async def test_a_living_group_stays(retention: Retention, rows: Rows, clock: HandClock) -> None:
+    group = {"account_id": "a", "source_id": "s", "subject": "x", "created_at_us": NOW_US, "changed_at_us": NOW_US}
+    await rows.add("chat_groups", id="living", state="active", **group)
+    clock.forward(us=3000 * DAY_US)
+    await retention.sweep()
+    assert await rows.all("SELECT id FROM chat_groups") == [("living",)]
 
 
 async def test_the_history_of_consent_stays(retention: Retention, rows: Rows, clock: HandClock) -> None:

@@ -137,6 +137,7 @@ class Retention:
             ("parked_statuses", store.PARKED_STATUSES, now_us - self._parked_us),
             ("idempotency_records", store.IDEMPOTENCY_RECORDS, self._idempotency_until(now_us)),
             ("ingress_gaps", store.INGRESS_GAPS, now_us - GAP_DAYS * DAY_US),
+            ("chat_groups", store.GONE_GROUPS, metadata_us),
         ):
             counts[name] = await self._delete_aged(statement, until_us)
         # Rows hold what their messages say: they go with it, and with them the whole bulk send.

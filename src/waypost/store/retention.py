@@ -119,6 +119,11 @@ RAW_WEBHOOKS: Final = _aged("raw_webhooks", "id", "received_at_us")
 PARKED_STATUSES: Final = _aged("parked_statuses", "id", "received_at_us")
 IDEMPOTENCY_RECORDS: Final = _aged("idempotency_records", "account_id, operation, key_hash", "created_at_us")
 INGRESS_GAPS: Final = _aged("ingress_gaps", "started_at_us", "ended_at_us")
+GONE_GROUPS: Final = Sql(
+    "DELETE FROM chat_groups WHERE (source_id, id) IN (SELECT source_id, id FROM chat_groups "
+    "WHERE state IN ('creating', 'failed', 'deleted') AND changed_at_us <= :until_us LIMIT :places)"
+)
+"""Groups that were never made, or have ended; living ones stay."""
 
 
 _END_UNDELIVERABLE: Final = Sql(
