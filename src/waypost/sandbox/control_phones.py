@@ -11,6 +11,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from waypost.sandbox.answers import answered
 from waypost.sandbox.control_errors import ControlError, answer, bad_request, json_body, page_of
 from waypost.sandbox.graph.media import send_ranged
 from waypost.sandbox.graph.media_kinds import INBOUND_BYTES_MAX
@@ -61,9 +62,11 @@ class PhoneControl:
         return answer(self._view(phone))
 
     async def write(self, request: Request) -> Response:
-        """Write a message from this phone to a business number."""
+        """Write a message from this phone to a business number, or give the answer that a received one asks for."""
         phone = self._phone(request)
         spec, file = await _spec_of(request)
+        if "answer" in spec:
+            spec = answered(phone, spec, templates=self._sandbox.templates.every())
         name = spec.get("name", spec.get("profile_name"))
         if isinstance(name, str) and name and name != phone.name:
             phone.name = name

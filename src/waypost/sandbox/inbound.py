@@ -24,6 +24,9 @@ _NEEDED = {
     "reaction": ("message_id",),
     "button": ("text",),
     "order": ("product_items",),
+    "system": ("wa_id",),
+    "edit": ("original_message_id", "message"),
+    "revoke": ("original_message_id",),
 }
 
 
@@ -225,6 +228,8 @@ def _object_content(kind: str, given: Any) -> dict[str, Any]:
         raise bad_request(
             f"A message of type {kind} needs an object {kind!r}.", f'Send {{"type": "{kind}", "{kind}": {{...}}}}.'
         )
+    if kind == "system" and given.get("type") == "user_changed_user_id":
+        return given
     for name in _NEEDED.get(kind, ()):
         if name not in given:
             raise bad_request(f"{kind} needs {name}.", f"Put {name} into the object {kind!r}.")
@@ -232,6 +237,8 @@ def _object_content(kind: str, given: Any) -> dict[str, Any]:
         raise bad_request("interactive.type is not a reply.", f"Use one of: {', '.join(_REPLIES)}.")
     if kind == "interactive" and not isinstance(given.get(given["type"]), dict):
         raise bad_request(f"interactive needs {given['type']}.", f"Put an object {given['type']!r} into interactive.")
+    if kind == "system":
+        return {"type": "user_changed_number", "body": f"The number is now {given['wa_id']}.", **given}
     if kind == "button":
         return {"text": given["text"], "payload": given.get("payload", given["text"])}
     if kind == "location":
