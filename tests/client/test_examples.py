@@ -166,17 +166,17 @@ def test_every_receiver_keeps_what_it_is_told_once_and_takes_nothing_else(desk, 
         body = json.dumps({"delivery_status": [before[-1][2]]})
         other = "whsec_" + base64.b64encode(b"another secret, of another").decode()
         answers = [
-            post(url, secret, body),
-            post(url, secret, body, webhook_id="msg_again"),
-            post(url, secret, "{}"),
-            post(url, other, body),
-            httpx.post(url, content=body, trust_env=False).status_code,
+            post(stage.http, url, secret, body),
+            post(stage.http, url, secret, body, webhook_id="msg_again"),
+            post(stage.http, url, secret, "{}"),
+            post(stage.http, url, other, body),
+            stage.http.post(url, content=body).status_code,
         ]
         assert [204, 204, 400, 401, 401] == answers, name
         assert [key for key, _, _ in before] == [key for key, _, _ in kept(path)]
 
 
-def post(url: str, secret: str, body: str, *, webhook_id: str = "msg_1") -> int:
+def post(http: httpx.Client, url: str, secret: str, body: str, *, webhook_id: str = "msg_1") -> int:
     from datetime import UTC, datetime
 
     now = datetime.fromtimestamp(int(time.time()), UTC)
@@ -187,7 +187,7 @@ def post(url: str, secret: str, body: str, *, webhook_id: str = "msg_1") -> int:
         "webhook-signature": signature,
         "content-type": "application/json",
     }
-    return httpx.post(url, content=body, headers=headers, trust_env=False).status_code
+    return http.post(url, content=body, headers=headers).status_code
 
 
 def test_the_echo_bot_says_once_what_it_hears(desk, stage, serving, numbers):
@@ -211,9 +211,9 @@ def test_the_echo_bot_says_once_what_it_hears(desk, stage, serving, numbers):
     again = json.dumps({"incoming_message": [heard]})
 
     assert [204, 204, 401] == [
-        post(url, secret, again),
-        post(url, secret, again, webhook_id="msg_2"),
-        post(url, "whsec_b3RoZXI=", again),
+        post(stage.http, url, secret, again),
+        post(stage.http, url, secret, again, webhook_id="msg_2"),
+        post(stage.http, url, "whsec_b3RoZXI=", again),
     ]
     stop = {"to": stage.source_phone, "type": "text", "text": {"body": "stop"}}
     stage.sandbox("POST", sandbox, json=stop)
