@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
+from tests.gateway.test_templates import make_template, mirror_is_held
 
 from waypost.store.accounts import change_account
 from waypost.store.directory import bump_directory
@@ -108,6 +109,46 @@ async def test_what_happens_is_counted_listed_exported_and_priced(house):
     events = [line.split(",")[0] for line in export.decode().splitlines()[1:]]
     counts = {name: events.count(name) for name in ("accepted", "sent", "delivered", "read", "clicked", "inbound")}
     assert counts == {"accepted": 4, "sent": 4, "delivered": 4, "read": 4, "clicked": 1, "inbound": 2}
+
+
+@pytest.mark.settings(links={"base_url": BASE_URL})
+async def test_a_template_whose_button_leads_here_is_tracked_and_counted_under_its_name(house):
+    await switch_links_on(house, house.demo.account.account_id)
+    await house.writes_first(PHONE)
+    button = {"type": "URL", "text": "Look", "url": f"{BASE_URL}/l/{{{{1}}}}", "example": [f"{BASE_URL}/l/abc"]}
+    components = [{"type": "BODY", "text": "New helmets are in"}, {"type": "BUTTONS", "buttons": [button]}]
+    await make_template(house, "helmets", *components)
+    target = "https://shop.example.org/r/31"
+    entry = house.entry(PHONE, message_type="media_template", cta_link_track=True,
+        type_template=[{"name": "helmets", "language": {"locale": "en"}}],
+        type_media_template={"type": "text", "button": [{"index": "0", "payload": target}]},
+    )  # fmt: skip
+
+    async def is_known() -> bool:
+        return (await house.call("POST", "/api/v2/message/", json={"message": [entry]}))[1]["status"] == "success"
+
+    await mirror_is_held(house)
+    await house.eventually(is_known)
+
+    async def suffixes() -> list[str]:
+        found = await house.sandbox("GET", f"/sandbox/phones/{PHONE}/messages?direction=received")
+        templates = [
+            message["message"]["template"] for message in found["messages"] if message["message"].get("template")
+        ]
+        return [one["components"][0]["parameters"][0]["text"] for one in templates]
+
+    async def has_come() -> bool:
+        return len(await suffixes()) == 1
+
+    await house.eventually(has_come)
+    [token] = await suffixes()
+    answer = await open_link(house, f"{BASE_URL}/l/{token}")
+    assert (answer.status, answer.headers["location"]) == (302, target)
+    _, summary = await house.call("GET", f"/summary_stats?{span()}&template=helmets")
+    [(name, click)] = [(one["template_name"], one["click"]) for one in summary["data"]["templates"]]
+    assert (name, click) == ("helmets", 1)
+    notices = await house.sandbox("GET", "/inspector/events?limit=1000")
+    assert "message.clicked" not in str([event["body"].get("delivery_status") for event in notices["events"]])
 
 
 async def price_told(house, message_id: str) -> tuple[str, str]:
