@@ -59,6 +59,7 @@ BEYOND_THE_WALL = {
     "consents._INSERT_HISTORY": "likewise",
     "consents._LOCK": "likewise",
     "consents._SAVE": "likewise",
+    "notifications._INSERT": "what those tell, each to its own account's endpoints",
     "audit._INSERT": "the entry that an account was made",
     "templates._VARIANTS": "one transaction for the requests of many accounts",
 }
