@@ -17,6 +17,8 @@ from waypost.maintenance.tallying import TallyFolder
 from waypost.ports import SystemClock, UuidFactory
 from waypost.store.acceptance import MESSAGE_COLUMNS, insert_messages
 from waypost.store.cancellation import cancel_messages
+from waypost.store.claiming import Candidate, save_fallen_back
+from waypost.store.clicks import count_clicks, hold_linked
 from waypost.store.connections import connector_for
 from waypost.store.directory import EMPTY
 from waypost.store.engine import Database
@@ -193,6 +195,44 @@ async def test_each_end_of_the_gateways_own_is_counted_once(database: Database):
 
     tallies = await database.read(lambda tx: load_tallies(tx, "a", from_us=0, until_us=2**55))
     assert [(tally.event, tally.detail, tally.number) for tally in tallies] == [("failed", "cancelled", 1)]
+
+
+async def test_a_message_that_falls_back_counts_under_its_template_from_the_start(database: Database):
+    kept = row("m", account_id="a")
+
+    def fall_back(tx) -> None:
+        insert_messages(tx, [kept])
+        fallen = Candidate._make([None] * len(Candidate._fields))._replace(
+            id="m", kind="template", content="{}", template_name="welcome"
+        )
+        for _ in range(2):
+            save_fallen_back(tx, [fallen])
+
+    await database.write(fall_back)
+
+    tallies = await database.read(lambda tx: load_tallies(tx, "a", from_us=0, until_us=2**55))
+    assert [(tally.event, tally.template, tally.number) for tally in tallies] == [("accepted", "welcome", 1)]
+
+
+async def test_clicks_of_one_moment_are_all_counted_and_the_first_of_a_message_once(database: Database):
+    id_ = IDS.new()
+    await database.write(lambda tx: add(tx, "messages", id=id_, template_name="welcome"))
+
+    for moment in (NOW_US, NOW_US + HOUR_US):
+        await database.write(
+            lambda tx, at_us=moment: count_clicks(
+                tx, dict.fromkeys(hold_linked(tx, [id_, "none"]).values(), 2), now_us=at_us
+            )
+        )
+
+    tallies = await database.read(lambda tx: load_tallies(tx, "a", from_us=0, until_us=2**55))
+    assert sorted((tally.event, tally.hour_us - hour_of(NOW_US), tally.number) for tally in tallies) == [
+        ("click", 0, 2),
+        ("click", HOUR_US, 2),
+        ("clicked", 0, 1),
+    ]
+    [message] = await database.read(lambda tx: list(tx_pages(tx, "a")))
+    assert (message.clicks, message.clicked_at_us) == (4, NOW_US)
 
 
 def test_a_price_reads_back_as_it_was_said():
