@@ -17,7 +17,7 @@ async def test_waiting_for_a_group_of_the_longest_id_holds_nobody_up(house):
     await house.writes_first("12025550143")
     # Four bytes each, and none that compresses: as much as an index of PostgreSQL can be asked to hold.
     group = "".join(chr(0x10000 + place) for place in range(512))
-    template = {"name": "repair_done", "language": {"locale": "en"}}
+    template = {"name": "repair_done", "attributes": ["Noor", "B-52"], "language": {"locale": "en"}}
     entry = house.entry(group, recipient_type="group", message_type="template", type_template=[template])
 
     await house.send(entry, entry, entry)
