@@ -49,7 +49,7 @@ async def test_a_key_does_only_what_its_scopes_allow(api: Api) -> None:
 
 
 async def test_every_route_has_a_scope_and_is_closed_to_a_key_without_it(api: Api) -> None:
-    bare = await api.key("templates:read")
+    bare = await api.key("media:write")
     routes = [
         (method, path, operation["operationId"])
         for path, methods in build_manage_app(api.context).openapi()["paths"].items()
