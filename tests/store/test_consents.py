@@ -12,6 +12,7 @@ from waypost.store.consents import (
     ConsentWrite,
     find_consents,
     hold_consents,
+    list_all_history,
     list_consents,
     list_history,
     record_consents,
@@ -54,6 +55,18 @@ async def test_an_opt_in_is_kept_with_its_evidence(database: Database) -> None:
         record.changed_at_us,
     ) == ("WEB", "Mozilla", "198.51.100.20", NOW_US)
     assert record.is_opted_in(implicit_optin=False)
+
+
+async def test_the_history_of_all_is_read_page_by_page_and_of_one_account(database: Database) -> None:
+    await _record(database, _write(ConsentAction.OPTIN, TWO, ONE), _write(ConsentAction.OPTIN, ONE, account_id="b"))
+    await _record(database, _write(ConsentAction.OPTOUT, ONE))
+
+    first = await database.read(lambda tx: list_all_history(tx, "a", at_most=2))
+    last = (first[-1].recipient, first[-1].id)
+    second = await database.read(lambda tx: list_all_history(tx, "a", after=last, at_most=2))
+
+    assert [(entry.recipient, entry.action) for entry in first] == [(ONE, "optin"), (ONE, "optout")]
+    assert [(entry.recipient, entry.action) for entry in second] == [(TWO, "optin")]
 
 
 async def test_a_second_opt_in_is_refused_and_changes_nothing(database: Database) -> None:
