@@ -75,7 +75,7 @@ async def test_a_body_without_meaning_is_kept(gateway: Gateway, raw, reason):
 
 
 async def test_news_without_a_rule_is_kept_and_counted(gateway: Gateway):
-    await gateway.ingester.ingest(body({"event": "APPROVED"}, field="message_template_status_update"), gateway.scope)
+    await gateway.ingester.ingest(body({"event": "APPROVED"}, field="account_update"), gateway.scope)
 
     assert len(await raw_rows(gateway)) == 1
     assert gateway.counted("waypost_receive_updates_total", kind="other") == 1
