@@ -2,20 +2,27 @@
 
 import asyncio
 from functools import partial
+from typing import Any
 
+import pytest
 from tests.store.rows import NOW_US, add
 
 from waypost.domain.message import MessageState
 from waypost.store.cancellation import cancel_messages
 from waypost.store.claiming import promote_due
+from waypost.store.connections import connector_for
 from waypost.store.engine import Database, Lane
 from waypost.store.inspection import find_message
 from waypost.store.quarantine import find_next_due, promote_one, promote_others
 from waypost.store.scheduling import list_scheduled, move_scheduled
 from waypost.store.statements import Sql
+from waypost.store.transaction import Tx
 
 SECOND_US = 1_000_000
 ROUNDS = 30
+_WAITING_FOR_LOCK = Sql(
+    "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 _RESET = Sql("UPDATE messages SET state = 10, due_at_us = :due_at_us, failure = NULL, ended_at_us = NULL")
 
 
@@ -92,6 +99,37 @@ async def test_a_moved_message_is_not_queued_at_its_old_time_however_close_the_r
             wins += 1
             assert (row.state, row.due_at_us) == (MessageState.SCHEDULED, later_us)
     assert 0 <= wins <= ROUNDS
+
+
+@pytest.mark.parametrize("places", [{}, {"withheld": ["other"]}, {"one": "m"}])
+async def test_who_queues_and_has_waited_for_a_move_looks_at_the_row_again(
+    database: Database, database_url: str, places: dict[str, Any]
+) -> None:
+    """On PostgreSQL the row was found to be due before its lock was waited for."""
+    later_us = NOW_US + 3600 * SECOND_US
+    await database.write(lambda tx: add(tx, "messages", id="m", state=10, due_at_us=NOW_US))
+
+    def queue(tx: Tx) -> None:
+        if "one" in places:
+            promote_one(tx, "m", now_us=NOW_US)
+        elif "withheld" in places:
+            promote_others(tx, places["withheld"], now_us=NOW_US, places=10)
+        else:
+            promote_due(tx, now_us=NOW_US, places=10)
+
+    mover = await asyncio.to_thread(connector_for(database_url).open_writer)
+    mover.begin()
+    assert _move(later_us)(mover.tx) == "s"
+    queueing = asyncio.ensure_future(database.write(queue, lane=Lane.DISPATCH))
+    async with asyncio.timeout(30):
+        while database_url.startswith("postgresql") and not await database.read(lambda tx: tx.one(_WAITING_FOR_LOCK)):
+            pass
+    mover.commit()
+    mover.close()
+    await queueing
+
+    row = await _row(database)
+    assert (row.state, row.due_at_us) == (MessageState.SCHEDULED, later_us)
 
 
 async def test_of_a_move_and_a_cancel_at_once_the_cancel_stays(database: Database) -> None:
