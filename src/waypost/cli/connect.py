@@ -92,14 +92,14 @@ class _Wizard:
         """Go through all steps; raises the command's end when one has failed."""
         from waypost.cli.connecting import Connection, bring_up, check_credentials  # noqa: PLC0415
         from waypost.cli.provider import ask_provider  # noqa: PLC0415
-        from waypost.ports import ProviderSource  # noqa: PLC0415
+        from waypost.store.directory import identity_of  # noqa: PLC0415
 
         before, settings = self._before, self._store.settings
         account_waba = waba_id or _ask("WhatsApp Business Account ID (the same page)", option="--waba-id")
         token = self._access_token()
         secret = self._app_secret()
-        identity = ProviderSource(
-            source_id="" if before is None else before.id,
+        identity = identity_of(
+            "" if before is None else before.id,
             provider=provider or (before.provider if before else settings.default_provider),
             phone_number_id=_id(number_id, "--phone-number-id"),
             access_token=token,

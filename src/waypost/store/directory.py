@@ -102,8 +102,8 @@ class Source:
     @property
     def identity(self) -> ProviderSource:
         """What the provider knows it by."""
-        return ProviderSource(
-            source_id=self.id,
+        return identity_of(
+            self.id,
             provider=self.provider,
             phone_number_id=self.phone_number_id,
             access_token=self.access_token,
@@ -156,6 +156,16 @@ class Snapshot:
 
 
 EMPTY: Final = Snapshot(-1, {}, {}, {}, {}, {}, {}, {})
+
+
+def identity_of(source_id: str, *, provider: str, phone_number_id: str, access_token: str) -> ProviderSource:
+    """Return what the provider knows a source by, one that is stored or one that is still to be checked."""
+    return ProviderSource(
+        source_id=source_id,
+        provider=provider,
+        phone_number_id=phone_number_id,
+        access_token=access_token,
+    )
 
 
 def bump_directory(tx: Tx) -> None:
