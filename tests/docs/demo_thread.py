@@ -18,7 +18,11 @@ from waypost.app.foundation import open_foundation
 from waypost.service import run_services
 
 START_SECONDS_MAX = 60.0
-_SHORT_WAITS = {"notify": {"schedule_seconds": [0, 0.2, 0.4, 0.8, 1.5, 3, 3, 5, 5, 5]}}
+_SHORT_WAITS = {
+    "notify": {"schedule_seconds": [0, 0.2, 0.4, 0.8, 1.5, 3, 3, 5, 5, 5]},
+    # Pages write to one phone again and again.
+    "dispatch": {"pair_interval_seconds": 0.05},
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-BLOCK_SECONDS_MAX = 60.0
+BLOCK_SECONDS_MAX = 180.0
 RUN = frozenset({"bash", "sh", "python", "json"})
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<words>[^\n`]*)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 _EXCUSE = re.compile(r"<!-- not run: (.+?) -->\s*$", re.DOTALL)

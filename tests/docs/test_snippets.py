@@ -48,7 +48,7 @@ def reader(demo: DemoThread, tmp_path: Path):
         "PHONE": phone,
         "PICTURE": "var/demo/picture.png",
         "WAYPOST_DATA_DIR": str(demo.data_dir),
-        "WAYPOST_BASE_URL": facts["base_url"],
+        "WAYPOST_URL": facts["base_url"],
         "WAYPOST_API_KEY": facts["api_key"],
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
