@@ -183,6 +183,10 @@ async def test_numbers_samples_and_webhooks_are_managed_by_v3(house):
         house, "POST", upload, data=form("gif")
     )
     assert ("8001", "Required parameter is missing") == await refused(house, "POST", upload, json={})
+    path = f"{upload}?source=no"
+    assert ("8004", "Client details not found") == await refused(house, "POST", path, data=form())
+    for path in ("template/display_number_details", "profiledetails"):
+        assert "8004" == (await refused(house, "GET", f"{V3}/{path}?source=no"))[0]
 
     [incoming, event] = await made(house, f"{V3}/webhook/list_webhook", "GET")
     assert ("incoming", "event", "enable") == (incoming["type"], event["type"], event["status"])
