@@ -23,16 +23,21 @@ from pathlib import Path
 import aiohttp
 from tests.crash.demo_process import SHORT_TIMES, DemoProcess
 from tests.crash.evidence import collect
-from tests.crash.trial import drain, new_seed
+from tests.crash.trial import new_seed
 
 TEMPLATE = "repair_done"
 SETTINGS = {
     **SHORT_TIMES,
+    # A restart is no gap even on a busy machine, and a whole cohort of attempts in doubt has time to be resolved.
+    "WAYPOST_DISPATCH__INGRESS_GAP_SECONDS": "12",
+    "WAYPOST_DISPATCH__HOLD_SECONDS": "13",
+    "WAYPOST_DISPATCH__DOUBT_SECONDS_MAX": "240",
     "WAYPOST_DISPATCH__NUMBER_RATE_PER_SECOND": "10000",
     "WAYPOST_DISPATCH__NUMBER_BURST": "10000",
     "WAYPOST_LOG_LEVEL": "warning",
 }
 SECONDS_MAX = 3600.0
+DRAIN_SECONDS_MAX = 300.0
 _LOOK_SECONDS = 0.05
 
 
@@ -58,6 +63,7 @@ class BulkReport:
     command_bytes_max: int = 0
     released: int = 0
     accepted_twice: int = 0
+    unknown: int = 0
     broken: list[str] = field(default_factory=list)
 
     def table(self) -> str:
@@ -75,7 +81,10 @@ class BulkReport:
                     f"  most memory: gateway with sandbox {self.gateway_bytes_max / 1e6:.0f} MB, "
                     f"command {self.command_bytes_max / 1e6:.0f} MB"
                 ),
-                f"  attempts released from doubt {self.released}, messages accepted twice upstream {self.accepted_twice}",
+                (
+                    f"  attempts released from doubt {self.released}, messages accepted twice upstream {self.accepted_twice}, "
+                    f"ended unknown after a second kill {self.unknown}"
+                ),
                 *[f"  BROKEN: {one}" for one in self.broken[:20]],
             ]
         )
@@ -158,10 +167,10 @@ async def run_bulk_trial(plan: BulkPlan, directory: Path) -> BulkReport:
             command.start()
             await _kill_again_and_again(plan, demo, command, session, report)
             report.send_seconds = time.monotonic() - send_began
-            left = await drain(demo, session, seconds_max=SECONDS_MAX)
+            left = await _drained(demo)
             report.gateway_bytes_max = max(report.gateway_bytes_max, memory_peak(demo.pid))
         if left:
-            report.broken.append(f"left after the drain: {left}")
+            report.broken.append(f"{left} messages are not delivered")
         code = await demo.terminate()
         if code:
             report.broken.append(f"the gateway ended with {code}")
@@ -180,8 +189,9 @@ async def _kill_again_and_again(
 ) -> None:
     """Kill one or the other, in turns, at moments spread over the progress; return when the command has ended."""
     chance = random.Random(plan.seed)
-    # A share of the kills falls into the upload, whose rows are not settled yet: those at 0.
-    moments = sorted(chance.choice((0.0, chance.uniform(0.0, 0.95))) for _ in range(2 * plan.kills))
+    # One of each falls into the upload, when nothing is sent yet; the others are spread over the sending.
+    later = [(turn + chance.random()) / (2 * plan.kills) for turn in range(2 * plan.kills - 2)]
+    moments = [0.0, 0.0, *later][: 2 * plan.kills]
     deadline = time.monotonic() + SECONDS_MAX
     for turn, moment in enumerate(moments):
         while _settled(demo) < moment * plan.rows and command.code() is None and time.monotonic() < deadline:
@@ -201,6 +211,21 @@ async def _kill_again_and_again(
         await asyncio.sleep(_LOOK_SECONDS)
     if code != 0:
         report.broken.append(f"the command ended with {code}: {command.output[-500:]}")
+
+
+async def _drained(demo: DemoProcess) -> int:
+    """
+    Return when every message has been delivered or has ended, or after long with how many have not.
+
+    What the demo's inspector is still to be told is not waited for: with many rows that takes longer than sending them.
+    """
+    deadline = time.monotonic() + DRAIN_SECONDS_MAX
+    while True:
+        with closing(sqlite3.connect(f"file:{demo.data_dir / 'waypost.db'}?mode=ro", uri=True, timeout=30)) as database:
+            [[left]] = database.execute("SELECT COUNT(*) FROM messages WHERE state < 80").fetchall()
+        if not left or time.monotonic() > deadline:
+            return int(left)
+        await asyncio.sleep(1.0)
 
 
 def _let_everybody_be_written_to(demo: DemoProcess) -> None:
@@ -254,13 +279,16 @@ def _compare(plan: BulkPlan, demo: DemoProcess, result: Path, report: BulkReport
     for _, recipient, _, _, _, content in messages:
         if json.loads(content)["attributes"] != [f"Guest {int(recipient[7:])}", f"B-{int(recipient[7:])}"]:
             report.broken.append(f"{recipient} is written to with another's row")
-    ends = collections.Counter(row[3] for row in messages)
+    # Hit by a second kill after its one release, a message may not be sent again: it ends unknown, and that is told.
+    unknown = {row[1] for row in messages if row[3] == 230 and row[4]}
+    report.unknown = len(unknown)
+    ends = collections.Counter(row[3] for row in messages if row[1] not in unknown)
     if not set(ends) <= {80, 90, 100}:
         report.broken.append(f"messages by state: {dict(ends)}")
     releases = {recipient: releases for _, recipient, _, _, releases, _ in messages}
     report.released = sum(1 for count in releases.values() if count)
     sent = collections.Counter(one.recipient for one in collect(demo.data_dir).acceptances)
-    if sent.keys() != wanted:
+    if not wanted - unknown <= sent.keys() <= wanted:
         report.broken.append(f"accepted upstream for {len(sent)} recipients of {len(wanted)}")
     for recipient, times in sent.items():
         if times > 1:
