@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypost.domain.bulk import BULK_TRANSITIONS, BulkState, columns_of, fill
+from waypost.domain.bulk import BULK_TRANSITIONS, BulkState, columns_of, count_placeholders, fill
 
 ENTRY = {
     "message_type": "template",
@@ -29,6 +29,16 @@ def test_a_column_that_is_missing_is_named():
 @given(st.text(max_size=40))
 def test_what_a_field_holds_is_text_and_never_a_placeholder_or_a_pattern(value):
     assert fill("<{{a}}>", {"a": value, "b": "!"}) == f"<{value}>"
+
+
+def test_a_placeholder_that_never_ends_costs_no_more_time_than_its_length():
+    endless = ["{{" + " " * 1_000_000, "{{" * 500_000, "{{ a " * 200_000]
+    assert columns_of(endless) == set()
+    assert fill(endless, {}) == endless
+
+
+def test_each_place_counts_though_its_column_is_the_same():
+    assert count_placeholders(ENTRY) == 3
 
 
 def test_what_is_done_or_cancelled_stays_so():

@@ -38,8 +38,9 @@ async def test_a_bulk_send_is_uploaded_in_parts_sent_once_each_and_told_row_by_r
         await house.call("PUT", f"{one}/rows", json={"rows": [{"recipient": STRANGER}]}),
         await house.call("POST", bulks, json={"name": "x", "entry": {"message_type": "smoke"}}),
         await house.call("POST", bulks, json={"name": "x", "entry": {**entry, "recipient_whatsapp": "1"}}),
+        await house.call("POST", bulks, json={"name": "x", "entry": {**entry, "x-apiheader": "{{name}}" * 500}}),
     ]
-    assert [status for status, _ in refusals] == [409, 409, 409, 422, 422, 422]
+    assert [status for status, _ in refusals] == [409, 409, 409, 422, 422, 422, 422]
     assert refusals[3][1]["detail"] == "body.rows.0.fields: lacks name"
 
     assert (await house.call("PUT", f"{one}/rows", json={"rows": _rows(names[:20])}))[1]["rows_total"] == 20

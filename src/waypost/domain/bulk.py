@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 
-_PLACEHOLDER: Final = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+# Blanks around a name are taken off afterwards: a pattern for them would take time by the square of a text's length.
+_PLACEHOLDER: Final = re.compile(r"\{\{([^{}]*)\}\}")
 
 
 class BulkState(StrEnum):
@@ -47,7 +48,12 @@ class RowState(IntEnum):
 
 def columns_of(entry: Any) -> set[str]:
     """Return the names of all columns that an entry asks for."""
-    return {name for text in _texts(entry) for name in _PLACEHOLDER.findall(text)}
+    return set(_names(entry))
+
+
+def count_placeholders(entry: Any) -> int:
+    """Return how many fields are put into an entry."""
+    return sum(1 for _ in _names(entry))
 
 
 def fill(entry: Any, fields: Mapping[str, str]) -> Any:
@@ -59,13 +65,18 @@ def fill(entry: Any, fields: Mapping[str, str]) -> Any:
     """
     match entry:
         case str():
-            return _PLACEHOLDER.sub(lambda found: fields[found[1]], entry) if "{{" in entry else entry
+            return _PLACEHOLDER.sub(lambda found: fields[found[1].strip()], entry) if "{{" in entry else entry
         case dict():
             return {name: fill(value, fields) for name, value in entry.items()}
         case list():
             return [fill(value, fields) for value in entry]
         case _:
             return entry
+
+
+def _names(entry: Any) -> Iterator[str]:
+    for text in _texts(entry):
+        yield from (name.strip() for name in _PLACEHOLDER.findall(text))
 
 
 def _texts(entry: Any) -> Iterator[str]:

@@ -6,7 +6,7 @@ import orjson
 
 from waypost.contract.errors import ContractError, ContractRefusal
 from waypost.contract.requests import parse_entry
-from waypost.domain.bulk import BulkState, columns_of, fill
+from waypost.domain.bulk import BulkState, columns_of, count_placeholders, fill
 from waypost.domain.policy import SourcePolicy
 from waypost.store.bulk import BulkRecord, add_rows, change_state, create_bulk, find_bulk, find_unsent, hold_bulk
 from waypost.store.cancellation import cancel_messages
@@ -19,6 +19,8 @@ from waypost.web.manage.editing import Editor
 from waypost.web.manage.problems import Fault, Problem, ProblemKind, invalid, not_found
 
 CANCELLED_PER_TRANSACTION_MAX: Final = 500
+PLACEHOLDERS_MAX: Final = 500
+"""With the longest field in each, a filled entry has 4 MB; a carousel of ten cards needs some 200."""
 _SAMPLE_RECIPIENT: Final = "12025550143"
 _SAMPLE_FIELDS: Final = ("1", "en", "image", "https://shop.example.org/118.png", "2031-03-05T09:00:00Z")
 
@@ -135,6 +137,8 @@ def _check_entry(entry: dict[str, Any], *, source_policy: SourcePolicy, now_us: 
         raise invalid(
             "body.entry", "names a recipient", hint="Leave recipient_whatsapp out: each row has its own recipient."
         )
+    if count_placeholders(entry) > PLACEHOLDERS_MAX:
+        raise invalid("body.entry", f"has more than {PLACEHOLDERS_MAX} placeholders", hint="Leave some of them out.")
     columns = columns_of(entry)
     found: set[ContractError | None] = set()
     for field in _SAMPLE_FIELDS:
