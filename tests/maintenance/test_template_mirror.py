@@ -20,15 +20,9 @@ from waypost.store.engine import Database
 from waypost.store.sealing import Sealer
 from waypost.store.sources import NewSecrets, NewSource, change_source, create_source, delete_source
 from waypost.store.statements import Sql
-from waypost.store.template_mirror import DOUBT_US, ClaimedList, MirroredTemplate, doubt_lists, save_templates
-from waypost.store.templates import (
-    TemplateListRow,
-    find_templates,
-    list_template_lists,
-    list_templates,
-    load_variants,
-    make_list_due,
-)
+from waypost.store.template_mirror import DOUBT_US, MirroredTemplate, doubt_lists, save_templates
+from waypost.store.template_reading import MirrorRecord, find_named_templates, list_mirrors, list_templates
+from waypost.store.templates import load_variants, make_list_due
 
 INTERVAL_SECONDS = 600.0
 RESTED_US = int(REST_SECONDS * SECOND_US)
@@ -138,8 +132,8 @@ async def turn(mirror: TemplateMirror) -> int:
     return len(claimed)
 
 
-async def lists(database: Database, account_id: str = "a") -> list[TemplateListRow]:
-    return await database.read(lambda tx: list_template_lists(tx, account_id))
+async def lists(database: Database, account_id: str = "a") -> list[MirrorRecord]:
+    return await database.read(lambda tx: list_mirrors(tx, account_id))
 
 
 async def known(database: Database, account_id: str = "a") -> list[tuple[str, str, str]]:
@@ -168,7 +162,7 @@ async def test_a_list_is_read_at_the_start_and_again_on_schedule(
     assert {key, ("a", "w", "no_such")} == found.keys()
     assert found["a", "w", "no_such"] == {}
     assert found[key]["en"].shape == TemplateShape(body_variables=("1",))
-    assert len(await database.read(lambda tx: find_templates(tx, "a", "order_ready"))) == 2
+    assert len(await database.read(lambda tx: find_named_templates(tx, "a", "w", "order_ready"))) == 2
 
     assert await turn(mirror) == 0
     clock.forward(us=int(INTERVAL_SECONDS * 1.2 * SECOND_US) + 1)
@@ -216,7 +210,6 @@ async def test_what_a_webhook_says_during_a_reading_is_not_set_back_and_the_list
 ) -> None:
     upstream.lists["t"] = (READY,)
     await turn(mirror)
-    claimed = ClaimedList(account_id="a", waba_id="w", until_us=0, is_held=True)
 
     async def pause() -> None:
         clock.forward(us=SECOND_US)
@@ -224,7 +217,7 @@ async def test_what_a_webhook_says_during_a_reading_is_not_set_back_and_the_list
         paused = MirroredTemplate("order_ready", "en", "11", "UTILITY", "PAUSED", "GREEN", "", "[]", "{}")
         await database.write(
             lambda tx: (
-                save_templates(tx, claimed, [paused], now_us=now_us),
+                save_templates(tx, ("a", "w"), [paused], now_us=now_us),
                 make_list_due(tx, "a", "w", now_us=now_us),
             )
         )
@@ -302,6 +295,26 @@ async def test_a_new_source_a_new_token_and_a_source_that_is_gone_are_seen_at_on
     assert await turn(mirror) == 0
     assert await known(database, "b") == []
     assert await lists(database, "b") == []
+
+
+async def test_a_reading_that_ends_after_its_last_source_is_gone_keeps_nothing(  # noqa: PLR0917
+    mirror: TemplateMirror, make, database: Database, directory: Directory, upstream: Upstream, told: list[None]
+) -> None:
+    upstream.lists["t"] = (READY,)
+    other_node = make()
+
+    async def vanish() -> None:
+        upstream.meanwhile = None
+        await database.write(lambda tx: (delete_source(tx, "a", "s", now_us=NOW_US), bump_directory(tx)))
+        await directory.refresh()
+        await other_node.claim()
+
+    upstream.meanwhile = vanish
+    assert await turn(mirror) == 1
+
+    assert await known(database) == []
+    assert await lists(database) == []
+    assert told == []
 
 
 async def test_of_two_nodes_one_reads_a_list(mirror: TemplateMirror, make, upstream: Upstream) -> None:

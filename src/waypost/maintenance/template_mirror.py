@@ -139,7 +139,7 @@ class TemplateMirror:
         except Exception:  # noqa: BLE001 - the outer edge of a task; the list is due again when its claim ends
             self._log.exception("templates.reading_broken", account_id=claimed.account_id, waba_id=claimed.waba_id)
             return
-        self._failures.pop((claimed.account_id, claimed.waba_id), None)
+        self._failures.pop(claimed.key, None)
         self._metrics.template_readings.labels("read").inc()
         if told:
             self._on_told()
@@ -182,8 +182,7 @@ class TemplateMirror:
         return failure
 
     async def _fail(self, claimed: ClaimedList, failure: str) -> None:
-        key = (claimed.account_id, claimed.waba_id)
-        count = self._failures[key] = self._failures.get(key, 0) + 1
+        count = self._failures[claimed.key] = self._failures.get(claimed.key, 0) + 1
         wait_seconds = min(RETRY_SECONDS_MAX, FIRST_RETRY_SECONDS * 2.0 ** min(count - 1, 20))
         next_us = self._clock.now_us() + _with_jitter_us(wait_seconds)
         await self._database.write(
@@ -208,9 +207,10 @@ class TemplateMirror:
 
         def keep(tx: Tx) -> int:
             now_us = self._clock.now_us()
-            news = _apply(tx, claimed, differing, gone, started_us=started_us, now_us=now_us)
             next_us = now_us + _with_jitter_us(self._interval_seconds)
-            end_reading(tx, claimed, next_us=next_us, now_us=now_us)
+            if not end_reading(tx, claimed, next_us=next_us, now_us=now_us):
+                return 0
+            news = _apply(tx, claimed, differing, gone, started_us=started_us, now_us=now_us)
             return tell(tx, snapshot, self._ids, news, now_us=now_us)
 
         told = await self._database.write(keep)
@@ -243,7 +243,7 @@ def _apply(
     names = [*((row.name, row.language) for row in differing), *gone]
     locked = {
         (template.name, template.language): template
-        for template in lock_templates(tx, [(claimed.account_id, claimed.waba_id, *name) for name in names])
+        for template in lock_templates(tx, [(*claimed.key, *name) for name in names])
     }
     overtaken = {name for name, template in locked.items() if template.changed_at_us > started_us}
     rows = [row for row in differing if (row.name, row.language) not in overtaken]
@@ -262,8 +262,8 @@ def _apply(
             news += template_notices(before, after, occurred_at_us=now_us)
     for template in removed:
         news += template_notices(template, template._replace(status=DELETED), occurred_at_us=now_us)
-    save_templates(tx, claimed, rows, now_us=now_us)
-    remove_templates(tx, removed)
+    save_templates(tx, claimed.key, rows, now_us=now_us)
+    remove_templates(tx, [template.key for template in removed])
     return news
 
 

@@ -2,7 +2,8 @@
 Keeping the copy of the provider's templates: the gateway's own work, for all accounts.
 
 A list is claimed by moving the time it is due; whoever has claimed it reads the provider and writes what differs. What
-a webhook has changed since the reading began is left alone.
+a webhook has changed since the reading began is left alone. Whoever writes a list and its templates in one transaction
+writes the list first, so that no two wait for each other in a circle.
 """
 
 from collections.abc import Collection, Sequence
@@ -18,6 +19,9 @@ DOUBT_US: Final = 60 * 1_000_000
 
 ListKey = tuple[str, str]
 """(account id, business account id)."""
+
+TemplateIdentity = tuple[str, str, str, str]
+"""(account id, business account id, name, language)."""
 
 _ADD_LISTS: Final = Sql(
     "INSERT INTO template_lists (account_id, waba_id, due_at_us) "
@@ -139,7 +143,7 @@ class LockedTemplate(NamedTuple):
     changed_at_us: int
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> TemplateIdentity:
         """What tells it from all others."""
         return self.account_id, self.waba_id, self.name, self.language
 
@@ -152,6 +156,11 @@ class ClaimedList:
     waba_id: str
     until_us: int
     is_held: bool
+
+    @property
+    def key(self) -> ListKey:
+        """What tells it from all others."""
+        return self.account_id, self.waba_id
 
 
 def settle_lists(tx: Tx, *, now_us: int) -> None:
@@ -209,8 +218,8 @@ def load_held(tx: Tx, claimed: ClaimedList) -> list[MirroredTemplate]:
     return list(map(MirroredTemplate._make, rows))
 
 
-def lock_templates(tx: Tx, keys: Sequence[tuple[str, str, str, str]]) -> list[LockedTemplate]:
-    """Return those of the templates that are known, by (account, business account, name, language), held."""
+def lock_templates(tx: Tx, keys: Sequence[TemplateIdentity]) -> list[LockedTemplate]:
+    """Return those of the templates that are known, held."""
     if not keys:
         return []
     ordered = sorted(set(keys))
@@ -224,22 +233,16 @@ def lock_templates(tx: Tx, keys: Sequence[tuple[str, str, str, str]]) -> list[Lo
     return list(map(LockedTemplate._make, rows))
 
 
-def save_templates(tx: Tx, claimed: ClaimedList, templates: Sequence[MirroredTemplate], *, now_us: int) -> None:
+def save_templates(tx: Tx, key: ListKey, templates: Sequence[MirroredTemplate], *, now_us: int) -> None:
     """Write templates of a list as the provider has them."""
-    rows: list[Row] = [(claimed.account_id, claimed.waba_id, *template, now_us) for template in templates]
+    rows: list[Row] = [(*key, *template, now_us) for template in templates]
     tx.write_many(_SAVE, rows)
 
 
-def remove_templates(tx: Tx, templates: Sequence[LockedTemplate]) -> None:
-    """Remove templates that the provider no longer has."""
-    for template in templates:
-        tx.run(
-            _REMOVE,
-            account_id=template.account_id,
-            waba_id=template.waba_id,
-            name=template.name,
-            language=template.language,
-        )
+def remove_templates(tx: Tx, keys: Sequence[TemplateIdentity]) -> None:
+    """Remove templates that the provider no longer has; one that is not there is removed already."""
+    for account_id, waba_id, name, language in keys:
+        tx.run(_REMOVE, account_id=account_id, waba_id=waba_id, name=name, language=language)
 
 
 def change_templates(tx: Tx, templates: Sequence[LockedTemplate]) -> None:
@@ -249,9 +252,13 @@ def change_templates(tx: Tx, templates: Sequence[LockedTemplate]) -> None:
     )
 
 
-def end_reading(tx: Tx, claimed: ClaimedList, *, next_us: int, now_us: int) -> None:
-    """Say that a copy is held, and when it is read anew: sooner where somebody asked for it meanwhile."""
-    tx.run(
+def end_reading(tx: Tx, claimed: ClaimedList, *, next_us: int, now_us: int) -> bool:
+    """
+    Say that a copy is held, and when it is read anew: sooner where somebody asked for it meanwhile.
+
+    False: there is no such list any more, and nothing is to be kept of it. The list is held until the transaction ends.
+    """
+    found = tx.run(
         _SYNCED,
         account_id=claimed.account_id,
         waba_id=claimed.waba_id,
@@ -259,6 +266,7 @@ def end_reading(tx: Tx, claimed: ClaimedList, *, next_us: int, now_us: int) -> N
         next_us=next_us,
         now_us=now_us,
     )
+    return found > 0
 
 
 def fail_reading(tx: Tx, claimed: ClaimedList, *, failure: str, next_us: int) -> None:

@@ -1,11 +1,11 @@
 """
-The provider's templates as they were last listed, asked for by account and business account.
+What sending needs of the provider's templates as they were last listed, by account and business account.
 
-``template_mirror`` keeps them; here they are read, and a list is asked to be read anew.
+``template_mirror`` keeps them, ``template_reading`` shows them; here a list is also asked to be read anew.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
@@ -26,49 +26,10 @@ _VARIANTS: Final = Sql(
     """,
     columns=6,
 )
-_COLUMNS: Final = (
-    "t.waba_id, t.name, t.language, t.provider_id, t.category, t.status, t.quality, t.rejected_reason, t.components, "
-    "t.changed_at_us"
-)
-_LIST: Final = Sql(
-    f"SELECT {_COLUMNS} FROM templates t WHERE t.account_id = :account_id ORDER BY t.waba_id, t.name, t.language"  # noqa: S608
-)
-_NAMED: Final = Sql(
-    f"SELECT {_COLUMNS} FROM templates t WHERE t.account_id = :account_id AND t.name = :name "  # noqa: S608
-    "ORDER BY t.waba_id, t.language"
-)
-_LISTS: Final = Sql(
-    "SELECT waba_id, synced_at_us, due_at_us, failure FROM template_lists WHERE account_id = :account_id "
-    "ORDER BY waba_id"
-)
 _MAKE_DUE: Final = Sql(
     "UPDATE template_lists SET due_at_us = :now_us "
     "WHERE account_id = :account_id AND waba_id = :waba_id AND due_at_us <> :now_us"
 )
-
-
-class TemplateRow(NamedTuple):
-    """One template in one language; ``components`` is the provider's JSON, the words are the provider's."""
-
-    waba_id: str
-    name: str
-    language: str
-    provider_id: str
-    category: str
-    status: str
-    quality: str
-    rejected_reason: str
-    components: str
-    changed_at_us: int
-
-
-class TemplateListRow(NamedTuple):
-    """Whether a business account's templates are held: None in ``synced_at_us`` if not, with why in ``failure``."""
-
-    waba_id: str
-    synced_at_us: int | None
-    due_at_us: int
-    failure: str | None
 
 
 def load_variants(tx: Tx, keys: Sequence[TemplateKey]) -> dict[TemplateKey, dict[str, TemplateVariant]]:
@@ -91,21 +52,6 @@ def load_variants(tx: Tx, keys: Sequence[TemplateKey]) -> dict[TemplateKey, dict
         if language is not None:
             variants[language] = TemplateVariant(status=status, shape=decode_shape(shape))
     return found
-
-
-def list_templates(tx: Tx, account_id: str) -> list[TemplateRow]:
-    """Return all templates of an account's business accounts, by name."""
-    return list(map(TemplateRow._make, tx.rows(_LIST, account_id=account_id)))
-
-
-def find_templates(tx: Tx, account_id: str, name: str) -> list[TemplateRow]:
-    """Return the languages of a template, of every business account that has one of this name."""
-    return list(map(TemplateRow._make, tx.rows(_NAMED, account_id=account_id, name=name)))
-
-
-def list_template_lists(tx: Tx, account_id: str) -> list[TemplateListRow]:
-    """Return how the copies of an account's lists stand."""
-    return list(map(TemplateListRow._make, tx.rows(_LISTS, account_id=account_id)))
 
 
 def make_list_due(tx: Tx, account_id: str, waba_id: str, *, now_us: int) -> None:
