@@ -173,8 +173,8 @@ async def test_consents_and_their_history_are_streamed_as_files(api: Api) -> Non
     assert rows[7] == {
         "recipient": people[7],
         "state": "opted_in",
-        "is_implied": "no",
-        "is_blocklisted": "no",
+        "is_implied": "false",
+        "is_blocklisted": "false",
         "source": "WEB",
         "user_agent": 'a "quoted", agent',
         "ip": "198.51.100.20",

@@ -39,7 +39,7 @@ def export(
     """Export messages, or what happened to them, oldest first. A file is complete once it has its name."""
     from waypost.cli.asking import parse_moment  # noqa: PLC0415
     from waypost.cli.opening import opened_store  # noqa: PLC0415
-    from waypost.web.manage.export_routes import as_us  # noqa: PLC0415
+    from waypost.web.manage.views import as_microseconds  # noqa: PLC0415
     from waypost.web.reports.exporting import (  # noqa: PLC0415
         ExportFormat,
         ExportKind,
@@ -48,7 +48,8 @@ def export(
         encoder_for,
     )
 
-    begins, ends = parse_moment(since, option="--since"), parse_moment(until, option="--until")
+    begins = parse_moment(since, option="--since")
+    ends = parse_moment(until, option="--until") or datetime.now(UTC)
     assert begins is not None
     kind = ExportKind.EVENTS if events else ExportKind.MESSAGES
     try:
@@ -57,7 +58,7 @@ def export(
         raise CommandFailure(ExitCode.USAGE, str(error), hint="Or ask for --format csv.") from error
     with opened_store(data_dir, database_url) as store:
         reader = PageReader(
-            kind, store.account_id(account), from_us=as_us(begins), until_us=as_us(ends or datetime.now(UTC))
+            kind, store.account_id(account), from_us=as_microseconds(begins), until_us=as_microseconds(ends)
         )
         progress = _Progress()
         with _opened(output) as file:

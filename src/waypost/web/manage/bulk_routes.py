@@ -1,7 +1,5 @@
 """Bulk sends: one entry to many recipients, fed by the gateway, to be paused, resumed, cancelled and followed."""
 
-import csv
-import io
 from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
@@ -12,6 +10,7 @@ from waypost.domain.bulk import BulkState
 from waypost.domain.ids import BEFORE_ALL
 from waypost.store.bulk import BulkRecord, RowOutcome, count_outcomes, count_unsent, find_bulk, list_bulks, list_rows
 from waypost.store.transaction import Tx
+from waypost.web.csv_text import csv_text
 from waypost.web.manage.bulk_editing import (
     add_bulk,
     cancel_bulk,
@@ -205,31 +204,24 @@ class BulkRoutes:
 
         return await self._context.read(look, account_id=caller.account_id)
 
-    async def _csv(
-        self, caller: Caller, bulk_id: str, page: tuple[BulkRecord, list[RowOutcome]]
-    ) -> AsyncIterator[bytes]:
-        text = io.StringIO(newline="")
-        writer = csv.writer(text)
-        writer.writerow(RESULT_COLUMNS)
+    async def _csv(self, caller: Caller, bulk_id: str, page: tuple[BulkRecord, list[RowOutcome]]) -> AsyncIterator[str]:
+        yield csv_text([RESULT_COLUMNS])
         while True:
             record, rows = page
             is_cancelled = record.state == BulkState.CANCELLED
-            writer.writerows(
+            yield csv_text(
                 (
                     row.position,
                     row.recipient,
                     outcome_of(row.state, is_cancelled=is_cancelled),
-                    row.message_id or "",
-                    "" if row.message_state is None else status_name(row.message_state),
+                    row.message_id,
+                    None if row.message_state is None else status_name(row.message_state),
                     remark_on(row),
                 )
                 for row in rows
             )
-            yield text.getvalue().encode()
             if len(rows) < _RESULT_ROWS_PER_READ:
                 return
-            text.seek(0)
-            text.truncate()
             page = await self._page(caller, bulk_id, rows[-1].position + 1)
 
 

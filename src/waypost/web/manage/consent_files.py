@@ -1,14 +1,13 @@
 """Consents and their history as files: CSV or JSON, read page by page, so that no file is too long for the memory."""
 
-import csv
-import io
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, Literal
 
 import orjson
 
 from waypost.store.consents import ConsentRecord, HistoryEntry, list_all_history, list_consents
 from waypost.store.transaction import Tx
+from waypost.web.csv_text import csv_text
 from waypost.web.manage.traffic_views import ConsentEntryView, ConsentView
 from waypost.web.manage.views import View
 
@@ -40,24 +39,20 @@ class FileWriter:
 
     def begin(self) -> str:
         """Return what stands before the first row."""
-        return _csv_line(self._columns) if self._form == "csv" else "["
+        return csv_text([self._columns]) if self._form == "csv" else "["
 
     def write(self, page: Page) -> str:
         """Return a page's rows."""
-        return "".join(self._rows(page))
+        shown = [_view(row).model_dump(mode="json") for row in page]
+        if self._form == "csv":
+            return csv_text([row[column] for column in self._columns] for row in shown)
+        between = ",\n" if self._has_rows else "\n"
+        self._has_rows = self._has_rows or bool(shown)
+        return between + ",\n".join(orjson.dumps(row).decode() for row in shown) if shown else ""
 
     def end(self) -> str:
         """Return what stands behind the last row."""
         return "" if self._form == "csv" else "\n]\n"
-
-    def _rows(self, page: Page) -> Iterator[str]:
-        for row in page:
-            shown = _view(row).model_dump(mode="json")
-            if self._form == "csv":
-                yield _csv_line([_cell(shown[column]) for column in self._columns])
-            else:
-                yield (",\n" if self._has_rows else "\n") + orjson.dumps(shown).decode()
-            self._has_rows = True
 
 
 async def stream_file(
@@ -78,16 +73,3 @@ async def stream_file(
 
 def _view(row: ConsentRecord | HistoryEntry) -> View:
     return ConsentEntryView.of(row) if isinstance(row, HistoryEntry) else ConsentView.of(row)
-
-
-def _cell(shown: Any) -> str:
-    """Return a value as a cell: nothing for null, ``yes`` and ``no``, and texts as they are."""
-    if isinstance(shown, bool):
-        return "yes" if shown else "no"
-    return "" if shown is None else str(shown)
-
-
-def _csv_line(cells: Sequence[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime
 from waypost.web.manage.context import ManageContext
 from waypost.web.manage.guarding import Calling
 from waypost.web.manage.problems import Problem, ProblemKind, invalid
+from waypost.web.manage.views import as_microseconds
 from waypost.web.reports.exporting import (
     PARQUET_MISSING,
     Encoder,
@@ -68,15 +69,16 @@ class ExportRoutes:
     async def _export(
         self, kind: ExportKind, account_id: str, since: datetime, until: datetime, form: ExportFormat
     ) -> StreamingResponse:
-        if since.year not in _YEARS or until.year not in _YEARS:
-            raise invalid("query.from", "must lie between the years 1970 and 3000", hint="Correct the times.")
+        for name, time in (("from", since), ("to", until)):
+            if time.year not in _YEARS:
+                raise invalid(f"query.{name}", "must lie between the years 1970 and 3000", hint="Correct the time.")
         try:
             encoder = encoder_for(form, kind)
         except ParquetMissingError as error:
             raise Problem(
                 ProblemKind.CONFLICT, "This gateway cannot write Parquet.", hint=f"{PARQUET_MISSING}; or ask for csv."
             ) from error
-        reader = PageReader(kind, account_id, from_us=as_us(since), until_us=as_us(until))
+        reader = PageReader(kind, account_id, from_us=as_microseconds(since), until_us=as_microseconds(until))
         # The first page is read before the answer begins, so that a store that is away is told as what it is.
         first = await self._context.read(reader.read, account_id=account_id)
         filename = f"waypost-{kind.value}.{'ndjson' if form is ExportFormat.JSON else form.value}"
@@ -97,8 +99,3 @@ class ExportRoutes:
                 yield part
             page = await self._context.read(reader.read, account_id=account_id)
         yield await asyncio.to_thread(encoder.end)
-
-
-def as_us(at: datetime) -> int:
-    """Return a time as microseconds since the epoch."""
-    return int(at.timestamp() * 1_000_000)

@@ -4,7 +4,6 @@ Exports: messages and events as CSV, JSON lines or Parquet, in parts, so that me
 A row is a plain mapping with the same members in each form. Times are RFC 3339 in UTC; in Parquet they are timestamps.
 """
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -19,12 +18,12 @@ from waypost.domain.pricing import parse_pricing
 from waypost.store.reporting import InboundEvent, ReportedMessage, events_of, page_inbound, page_messages
 from waypost.store.tallies import TallyEvent
 from waypost.store.transaction import Tx
+from waypost.web.csv_text import csv_text
 
 ROWS_PER_PAGE: Final = 2_000
 ROWS_PER_GROUP: Final = 20_000
 """Rows of one row group of a Parquet file; smaller ones make the file larger and its reading slower."""
 PARQUET_MISSING: Final = "Parquet needs the extra: pip install 'waypost[parquet]'"
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 Record = dict[str, Any]
 
@@ -207,43 +206,19 @@ def encoder_for(form: ExportFormat, kind: ExportKind) -> Encoder:
 
 
 class _CsvEncoder:
-    """RFC 4180 with a header; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    """Lines with a header."""
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
 
     def begin(self) -> bytes:
-        return self._written([self._columns])
+        return csv_text([self._columns]).encode()
 
     def encode(self, records: Sequence[Record]) -> bytes:
-        return self._written([[_cell(record[column]) for column in self._columns] for record in records])
+        return csv_text([record[column] for column in self._columns] for record in records).encode()
 
     def end(self) -> bytes:
         return b""
-
-    @staticmethod
-    def _written(rows: Sequence[Sequence[Any]]) -> bytes:
-        text = io.StringIO()
-        csv.writer(text).writerows(rows)
-        return text.getvalue().encode()
-
-
-def _cell(value: Any) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case datetime():
-            return _rfc3339(value)
-        case str() if value.startswith(_FORMULA_STARTS):
-            return "'" + value
-        case _:
-            return str(value)
-
-
-def _rfc3339(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")
 
 
 class _JsonEncoder:
