@@ -10,7 +10,15 @@ from tests.cli.conftest import Command
 from waypost.cli.exits import ExitCode
 from waypost.maintenance.leases import LOCK_FILE, lock_data_directory
 
-ZEROS = {"scheduled": 0, "waiting": 0, "queued": 0, "dispatching": 0, "in_doubt_before": 0, "notified": 0}
+ZEROS = {
+    "scheduled": 0,
+    "waiting": 0,
+    "queued": 0,
+    "dispatching": 0,
+    "in_doubt_before": 0,
+    "bulk_sends_paused": 0,
+    "notified": 0,
+}
 
 
 def test_it_says_what_it_held(waypost: Command, account_id: str) -> None:

@@ -126,7 +126,7 @@ class Metrics:
         )
 
         self.template_readings = self._counter(
-            "waypost_template_readings",
+            "waypost_receive_template_readings",
             "Lists of templates read from the provider, by outcome: read, failed.",
             ["outcome"],
         )
