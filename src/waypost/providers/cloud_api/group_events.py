@@ -32,10 +32,9 @@ _SETTINGS: Final = ("group_subject", "group_description", "profile_picture")
 
 def read_group_change(item: JsonObject) -> GroupChange | None:
     """
-    Return what one element of ``groups`` says, None if it makes no sense.
+    Return what one element of ``groups`` says.
 
-    Nor if it has a word that is not known here, or is about a group it does not name.
-
+    None if it makes no sense, has a word that is not known here, or is about a group it does not name.
     """
     word, occurred_at_us = item.get("type"), _time_us(item.get("timestamp"))
     event = _EVENTS.get(word) if type(word) is str else None
