@@ -1,16 +1,22 @@
 """News of groups: kept in any order and number, told once, and messages written into them."""
 
+import asyncio
 from typing import Any
 
 from tests.receive.gateway import ACCOUNT, NOW_US, PHONE, SECOND_US, Gateway
 from tests.receive.webhooks import NOW_SECONDS, body, messages, status, statuses, text, value
 
-from waypost.domain.group import GroupState
+from waypost.domain.group import GroupChange, GroupEvent, GroupState
 from waypost.domain.message import MessageState
-from waypost.store.groups import GroupRecord, find_group, keep_request, list_groups
+from waypost.store.connections import connector_for
+from waypost.store.groups import GroupRecord, apply_change, find_group, keep_request, list_groups
+from waypost.store.statements import Sql
 
 GROUP = "Y2FwaV9ncm91cDox"
 DAY_US = 24 * 3600 * SECOND_US
+_WAITING_FOR_LOCK = Sql(
+    "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 ANN, BEA = "12025550151", "12025550152"
 
 
@@ -185,3 +191,37 @@ async def test_of_a_group_message_the_first_member_counts_and_one_members_failur
     assert MessageState.READ is await gateway.state(message_id)
     told = [one["status"] for one in await gateway.entries(message_id, kind="event")]
     assert ["sent", "delivered", "read"] == told
+
+
+async def test_two_nodes_told_of_one_unknown_group_at_once_keep_what_both_were_told(
+    gateway: Gateway, database_url: str
+):
+    """On PostgreSQL neither sees the group that the other has not committed yet."""
+    come = GroupChange(
+        event=GroupEvent.PARTICIPANTS, operation="participants_add", occurred_at_us=NOW_US, group_id=GROUP, added=(ANN,)
+    )
+    other = await asyncio.to_thread(connector_for(database_url).open_writer)
+    other.begin()
+    assert apply_change(other.tx, account_id=ACCOUNT, source_id="source-1", change=come).is_news
+    ingesting = asyncio.ensure_future(ingest(gateway, created()))
+    async with asyncio.timeout(30):
+        while database_url.startswith("postgresql") and not await gateway.database.read(
+            lambda tx: tx.one(_WAITING_FOR_LOCK)
+        ):
+            pass
+    other.commit()
+    other.close()
+    await ingesting
+
+    found = await group(gateway)
+    assert ((ANN,), "Ride", GroupState.ACTIVE) == (found.participants, found.subject, found.state)
+    assert ["group.created"] == [one["type"] for one in await notices(gateway)]
+
+
+async def test_our_own_entry_of_a_group_does_not_undo_that_it_was_not_made(gateway: Gateway):
+    error = {"code": 131214, "title": "Group creation is not available"}
+    await ingest(gateway, {k: v for k, v in created(errors=[error]).items() if k not in ("group_id", "invite_link")})
+
+    await ask_for_a_group(gateway)
+
+    assert GroupState.FAILED is (await group(gateway, "r1")).state

@@ -28,7 +28,8 @@ _SAVE: Final = InsertMany(
     on_conflict="(source_id, id) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in ("account_id", "source_id", "id")),
 )
-_LOCK: Final = Sql(
+_ADD: Final = InsertMany(CHAT_GROUPS, _COLUMNS, on_conflict="(source_id, id) DO NOTHING")
+_HOLD: Final = Sql(
     f"SELECT {_SELECTED} FROM chat_groups g WHERE g.source_id = :source_id AND g.id = :id "  # noqa: S608
     "AND g.account_id = :account_id FOR UPDATE"
 )
@@ -98,12 +99,23 @@ def keep_request(tx: Tx, record: GroupRecord) -> None:
         tx.one(_OF_REQUEST, account_id=record.account_id, request_id=record.request_id, source_id=record.source_id)
         is None
     ):
-        _save(tx, record)
+        add_group(tx, record)
+
+
+def add_group(tx: Tx, record: GroupRecord) -> bool:
+    """Keep a group that was not known; False: it was, and stays as it is."""
+    return tx.write_many(_ADD, [_row(record)]) > 0
 
 
 def save_group(tx: Tx, record: GroupRecord) -> None:
-    """Put a group in the place of what was known of it."""
-    _save(tx, record)
+    """Put a group in the place of what was known of it; who has made it from that must hold it."""
+    tx.write_many(_SAVE, [_row(record)])
+
+
+def hold_group(tx: Tx, *, account_id: str, source_id: str, group_id: str) -> GroupRecord | None:
+    """Return one group by the id it stands under, which nobody else can change until the transaction ends."""
+    row = tx.one(_HOLD, account_id=account_id, source_id=source_id, id=group_id)
+    return None if row is None else _record(row)
 
 
 def list_groups(
@@ -128,26 +140,31 @@ def apply_change(tx: Tx, *, account_id: str, source_id: str, change: GroupChange
     """
     row_id = change.group_id or change.request_id
     assert row_id is not None
-    row = tx.one(_LOCK, account_id=account_id, source_id=source_id, id=row_id)
-    fresh = GroupRecord(
-        account_id=account_id,
-        source_id=source_id,
-        id=row_id,
-        created_at_us=change.occurred_at_us,
-        changed_at_us=change.occurred_at_us,
-    )
-    before = fresh if row is None else _record(row)
+    before = hold_group(tx, account_id=account_id, source_id=source_id, group_id=row_id)
+    is_new = False
     if change.event is GroupEvent.FAILED and change.group_id is not None:
-        return Applied(before, is_news=True) if row is not None else None
+        return None if before is None else Applied(before, is_news=True)
+    if before is None:
+        before = GroupRecord(
+            account_id=account_id,
+            source_id=source_id,
+            id=row_id,
+            created_at_us=change.occurred_at_us,
+            changed_at_us=change.occurred_at_us,
+        )
+        is_new = add_group(tx, before)
+        if not is_new:
+            # Another node was told of it at the same time, and has been waited for.
+            before = hold_group(tx, account_id=account_id, source_id=source_id, group_id=row_id) or before
     after = _after(before, change)
-    is_news = row is None or after != before or change.event in (GroupEvent.JOIN_REQUEST, GroupEvent.SETTINGS)
+    is_news = is_new or after != before or change.event in (GroupEvent.JOIN_REQUEST, GroupEvent.SETTINGS)
     if before.state is GroupState.DELETED:
         return Applied(before, is_news=False)
     if is_news:
         after = replace(after, changed_at_us=max(before.changed_at_us, change.occurred_at_us))
         if change.event is GroupEvent.CREATED and change.request_id is not None:
             tx.run(_FORGET_REQUEST, account_id=account_id, source_id=source_id, request_id=change.request_id)
-        _save(tx, after)
+        save_group(tx, after)
     return Applied(after, is_news=is_news)
 
 
@@ -185,13 +202,12 @@ def _after(before: GroupRecord, change: GroupChange) -> GroupRecord:
             return before
 
 
-def _save(tx: Tx, record: GroupRecord) -> None:
-    row: Row = (
+def _row(record: GroupRecord) -> Row:
+    return (
         record.account_id, record.source_id, record.id, record.request_id, record.subject, record.description,
         record.invite_link, record.join_approval_mode, orjson.dumps(record.participants).decode(), record.state.value,
         record.failure, record.created_at_us, record.changed_at_us,
     )  # fmt: skip
-    tx.write_many(_SAVE, [row])
 
 
 def _record(row: Row) -> GroupRecord:

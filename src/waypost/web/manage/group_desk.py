@@ -12,7 +12,7 @@ from waypost.domain.group import GroupState
 from waypost.providers.cloud_api import groups as upstream
 from waypost.providers.cloud_api.calls import CallFailure, CallFailureKind
 from waypost.store.directory import Source
-from waypost.store.groups import GroupRecord, find_group, keep_request, save_group
+from waypost.store.groups import GroupRecord, add_group, find_group, hold_group, keep_request, save_group
 from waypost.store.transaction import Tx
 from waypost.web.manage.context import Caller, ManageContext
 from waypost.web.manage.group_models import GroupChange, GroupCreation
@@ -94,7 +94,7 @@ class GroupDesk:
         return record
 
     async def refresh(self, caller: Caller, group_id: str) -> GroupRecord:
-        """Read a group from the provider, as a remedy for webhooks that were lost."""
+        """Read a group from the provider, as a remedy for webhooks that were lost; what one tells meanwhile stands."""
         record, source = await self._made(caller, group_id)
         found = _done(await upstream.get_group(self._context.calls, source.identity, group_id=record.id))
         after = replace(
@@ -106,8 +106,15 @@ class GroupDesk:
             state=GroupState.SUSPENDED if found.is_suspended else GroupState.ACTIVE,
             changed_at_us=self._context.clock.now_us(),
         )
-        await self._context.change(lambda tx: save_group(tx, after), account_id=caller.account_id)
-        return after
+
+        def keep(tx: Tx) -> GroupRecord:
+            now = _hold(tx, record)
+            if now is not None and now != record:
+                return now
+            save_group(tx, after)
+            return after
+
+        return await self._context.change(keep, account_id=caller.account_id)
 
     async def refresh_all(self, caller: Caller, source_id: str | None) -> tuple[int, int]:
         """Read which groups a number has; return how many there are, and how many were not known here."""
@@ -116,18 +123,20 @@ class GroupDesk:
         now_us = self._context.clock.now_us()
 
         def keep(tx: Tx) -> int:
-            unknown = [one for one in listed if find_group(tx, caller.account_id, one.id) is None]
-            for one in unknown:
-                record = GroupRecord(
-                    account_id=caller.account_id,
-                    source_id=source.id,
-                    id=one.id,
-                    subject=one.subject,
-                    created_at_us=one.created_at_us or now_us,
-                    changed_at_us=now_us,
+            return sum(
+                add_group(
+                    tx,
+                    GroupRecord(
+                        account_id=caller.account_id,
+                        source_id=source.id,
+                        id=one.id,
+                        subject=one.subject,
+                        created_at_us=one.created_at_us or now_us,
+                        changed_at_us=now_us,
+                    ),
                 )
-                save_group(tx, record)
-            return len(unknown)
+                for one in listed
+            )
 
         return len(listed), await self._context.change(keep, account_id=caller.account_id)
 
@@ -141,8 +150,7 @@ class GroupDesk:
         )
 
         def keep(tx: Tx) -> None:
-            now = find_group(tx, caller.account_id, record.id) or record
-            save_group(tx, replace(now, invite_link=link))
+            save_group(tx, replace(_hold(tx, record) or record, invite_link=link))
             if is_reset:
                 caller.editor.note(tx, account_id=caller.account_id, action="group.reset_link", target=record.id)
 
@@ -216,6 +224,10 @@ class GroupDesk:
             lambda tx: caller.editor.note(tx, account_id=caller.account_id, action=action, target=record.id),
             account_id=caller.account_id,
         )
+
+
+def _hold(tx: Tx, record: GroupRecord) -> GroupRecord | None:
+    return hold_group(tx, account_id=record.account_id, source_id=record.source_id, group_id=record.id)
 
 
 def _done(found: Found | CallFailure) -> Found:
