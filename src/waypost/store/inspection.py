@@ -20,13 +20,12 @@ RECENT_ROWS_MAX: Final = 100_000
 _ID_MARGIN_US: Final = 60_000_000
 """How far a message's id and its time of acceptance may lie apart."""
 
-_COLUMNS: Final = (
+MESSAGE_ROW_COLUMNS: Final = (
     "m.id, m.source_id, m.source_given, m.recipient, m.is_group, m.kind, m.priority, m.state, m.wait_reason, "
     "m.due_at_us, m.accepted_at_us, m.scheduled_at_us, m.expires_at_us, m.caller_data, m.wamid, m.attempt_number, "
     "m.sent_at_us, m.delivered_at_us, m.read_at_us, m.played_at_us, m.failed_at_us, m.failure, m.failure_code, "
     "m.failure_detail, m.ended_at_us"
 )
-MESSAGE_ROW_COLUMNS: Final = _COLUMNS
 """What makes a ``MessageRow``, of messages named ``m``."""
 _MATCHES: Final = (
     "m.state = ANY(:states) "
@@ -36,7 +35,8 @@ _MATCHES: Final = (
     "AND m.accepted_at_us >= :since_us AND m.accepted_at_us < :until_us"
 )
 _SEARCH: Final = Sql(
-    f"SELECT {_COLUMNS} FROM (SELECT * FROM messages WHERE account_id = :account_id AND id < :before AND id >= :floor "  # noqa: S608
+    f"SELECT {MESSAGE_ROW_COLUMNS} FROM (SELECT * FROM messages "  # noqa: S608
+    "WHERE account_id = :account_id AND id < :before AND id >= :floor "
     f"ORDER BY id DESC LIMIT :searched) AS m WHERE {_MATCHES} ORDER BY m.id DESC LIMIT :at_most"
 )
 _LAST_SEARCHED: Final = Sql(
@@ -44,10 +44,12 @@ _LAST_SEARCHED: Final = Sql(
     "ORDER BY id DESC LIMIT 1 OFFSET :skipped"
 )
 _BY_WAMID: Final = Sql(
-    f"SELECT {_COLUMNS} FROM messages m WHERE m.wamid = :wamid AND m.account_id = :account_id "  # noqa: S608
+    f"SELECT {MESSAGE_ROW_COLUMNS} FROM messages m WHERE m.wamid = :wamid AND m.account_id = :account_id "  # noqa: S608
     f"AND m.id < :before AND {_MATCHES} ORDER BY m.id DESC LIMIT :at_most"
 )
-_FIND: Final = Sql(f"SELECT {_COLUMNS}, m.content FROM messages m WHERE m.account_id = :account_id AND m.id = :id")  # noqa: S608
+_FIND: Final = Sql(
+    f"SELECT {MESSAGE_ROW_COLUMNS}, m.content FROM messages m WHERE m.account_id = :account_id AND m.id = :id"  # noqa: S608
+)
 _ATTEMPTS: Final = Sql(
     "SELECT number, node, started_at_us, ended_at_us, outcome, http_status, provider_code, detail, wamid "
     "FROM attempts WHERE message_id = :id AND account_id = :account_id ORDER BY number"
