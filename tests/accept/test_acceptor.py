@@ -5,7 +5,8 @@ import dataclasses
 
 import pytest
 
-from waypost.accept.acceptor import Acceptance, Idempotency
+from waypost.accept.acceptor import Acceptance
+from waypost.accept.idempotency import Idempotency
 from waypost.domain.errors import FailureReason, PolicyRefusal
 from waypost.domain.message import (
     Attachment,

@@ -21,8 +21,6 @@ from waypost.store.engine import Database, Lane, Step
 from waypost.store.media import media_key_of
 from waypost.store.transaction import Row, Tx
 
-__all__ = ["Acceptance", "Acceptor", "Idempotency", "keep_prepared", "sources_of"]
-
 IDEMPOTENCY_SECONDS: Final = 72 * 3600
 
 
@@ -50,7 +48,7 @@ class Acceptor:
         self._clock = clock
         self._ids = ids
         self._on_accepted = on_accepted
-        self._step: Step[Request, Acceptance | PolicyRefusal] = Step("accept", Lane.ACCEPT, _accept)
+        self._step: Step[Request, Acceptance | PolicyRefusal] = Step("accept", Lane.ACCEPT, keep_prepared)
 
     async def accept(
         self, account: Account, drafts: Sequence[MessageDraft], *, idempotency: Idempotency | None = None
@@ -121,10 +119,6 @@ def keep_prepared(tx: Tx, requests: Sequence[Request]) -> Sequence[Acceptance | 
 
     Returns an answer for each, in order. Whoever commits wakes the dispatcher for ``sources_of`` what was kept.
     """
-    return _accept(tx, requests)
-
-
-def _accept(tx: Tx, requests: Sequence[Request]) -> Sequence[Acceptance | PolicyRefusal]:
     answers: list[Acceptance | PolicyRefusal | None] = _answer_repeats(tx, requests)
     facts = iter(load_recipient_facts(tx, requests))
     named = load_named(tx, requests)

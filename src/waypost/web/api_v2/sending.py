@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from waypost.accept.acceptor import Acceptor, Idempotency
+from waypost.accept.acceptor import Acceptor
+from waypost.accept.idempotency import Idempotency
 from waypost.contract.errors import ContractRefusal, refusal_of
 from waypost.contract.replies import FailureReplies, messages_accepted, three_key
 from waypost.contract.requests import check_idempotency_key, parse_send_request
