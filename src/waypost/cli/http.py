@@ -119,9 +119,16 @@ class GatewayClient:
             ) from error
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Takes a redirect for a refusal: followed, it would take the key to another host."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
 def _opener() -> urllib.request.OpenerDirector:
     # The environment's proxies are not for a gateway that is most often on this machine.
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
 
 
 def open_client(*, base_url: str | None, api_key: str | None, data_dir: Path | None) -> GatewayClient:
