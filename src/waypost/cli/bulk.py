@@ -1,6 +1,7 @@
 """``waypost bulk``: look at bulk sends, and steer them."""
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -55,9 +56,9 @@ def show(
 ) -> None:
     """Show one bulk send: what it sends, and how far it is."""
     client = _client(base_url, api_key, data_dir)
-    found = client.get(f"{_PATH}/{bulk_id}")
+    found = client.get(_one(bulk_id))
     if outcomes:
-        found["outcomes"] = client.get(f"{_PATH}/{bulk_id}/outcomes")["items"]
+        found["outcomes"] = client.get(_one(bulk_id, "/outcomes"))["items"]
     print_record(found, as_json=as_json)
 
 
@@ -71,7 +72,7 @@ def pause(
     as_json: Json = False,
 ) -> None:
     """Make no more messages of its rows. Those that are made go out."""
-    print_record(_client(base_url, api_key, data_dir).post(f"{_PATH}/{bulk_id}/pause", {}), as_json=as_json)
+    print_record(_client(base_url, api_key, data_dir).post(_one(bulk_id, "/pause"), {}), as_json=as_json)
 
 
 @app.command(epilog="Example: waypost bulk resume ID")
@@ -84,7 +85,7 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Go on with a paused bulk send."""
-    print_record(_client(base_url, api_key, data_dir).post(f"{_PATH}/{bulk_id}/resume", {}), as_json=as_json)
+    print_record(_client(base_url, api_key, data_dir).post(_one(bulk_id, "/resume"), {}), as_json=as_json)
 
 
 @app.command(epilog="Example: waypost bulk cancel ID --messages")
@@ -99,7 +100,7 @@ def cancel(
 ) -> None:
     """Cancel a bulk send for good."""
     client = _client(base_url, api_key, data_dir)
-    print_record(client.post(f"{_PATH}/{bulk_id}/cancel", {"messages": messages}), as_json=as_json)
+    print_record(client.post(_one(bulk_id, "/cancel"), {"messages": messages}), as_json=as_json)
 
 
 @app.command(epilog="Example: waypost bulk result ID > result.csv")
@@ -114,6 +115,10 @@ def result(
     from waypost.cli.bulk_sending import print_result  # noqa: PLC0415
 
     print_result(_client(base_url, api_key, data_dir), bulk_id)
+
+
+def _one(bulk_id: str, below: str = "") -> str:
+    return f"{_PATH}/{quote(bulk_id, safe='')}{below}"
 
 
 def _client(base_url: str | None, api_key: str | None, data_dir: Any) -> Any:

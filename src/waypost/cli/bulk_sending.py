@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 from waypost.cli.bulk_progress import shown_bar
 from waypost.cli.exits import CommandFailure, ExitCode
@@ -63,12 +64,13 @@ def send_file(client: GatewayClient, plan: SendingPlan) -> int:
             hint=f"It has: {', '.join(recipients.columns)}",
         )
     good, bad = _check(recipients, skip_bad=plan.skip_bad)
-    found = patiently(
-        lambda: client.post(
-            PATH,
-            {"name": (plan.name or plan.file.name)[:200], "entry": plan.entry, "digest": _digest(recipients, plan)},
-        )
-    )
+    # Made once: a call that is repeated must find what the first one made.
+    creation = {
+        "name": (plan.name or plan.file.name)[:200],
+        "entry": plan.entry,
+        "digest": _digest(recipients, plan),
+    }
+    found = patiently(lambda: client.post(PATH, creation))
     bulk_id: str = found["id"]
     try:
         found = _brought_to_run(client, recipients, found, rows=good)
@@ -254,6 +256,6 @@ def patiently(call: Callable[[], Answer]) -> Answer:
 
 def print_result(client: GatewayClient, bulk_id: str) -> None:
     """Print what became of each row, as the gateway has it, in CSV."""
-    with client.opened(f"{PATH}/{bulk_id}/result.csv") as lines:
+    with client.opened(f"{PATH}/{quote(bulk_id, safe='')}/result.csv") as lines:
         for line in lines:
             print_line(line.decode().rstrip("\r\n"))
