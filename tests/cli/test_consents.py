@@ -87,4 +87,5 @@ def test_what_cannot_be_is_said_in_words(waypost: Command, account_id: str, data
     assert waypost("consents", "block", "12").err == "Error: recipient value cannot be less than 10 digits.\n"
     assert waypost("consents", "import", write_rows(data_dir, "phone", PHONE)).code == 2
     assert waypost("consents", "import", str(data_dir / "nothing.csv")).code == 2
+    assert waypost("consents", "import", write_rows(data_dir, "recipient", "1" * 200_000)).code == 2
     assert waypost("consents", "export", "--format", "xml").code == 2

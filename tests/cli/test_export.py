@@ -24,7 +24,9 @@ def test_an_export_has_every_message_and_its_events(waypost, database, account_i
     events = waypost("messages", "export", *span, "--events", "--format", "json", "-o", "-")
     nowhere = waypost("messages", "export", *span, "-o", str(tmp_path / "nowhere" / "messages.csv"))
 
-    assert (messages.code, events.code, nowhere.code) == (0, 0, 2)
+    beyond_time = waypost("messages", "export", "--since", "9" * 30 + "d", "-o", "-")
+
+    assert (messages.code, events.code, nowhere.code, beyond_time.code) == (0, 0, 2, 2)
     assert "3 rows" in messages.err
     with (tmp_path / "messages.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 3

@@ -62,11 +62,11 @@ def parse_moment(text: str | None, *, option: str, now: datetime | None = None) 
     """
     if text is None:
         return None
-    if text[:-1].isdigit() and text[-1:] in _UNITS:
-        return (now or datetime.now(UTC)) - timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
     try:
+        if text[:-1].isdecimal() and text[-1:] in _UNITS:
+            return (now or datetime.now(UTC)) - timedelta(**{_UNITS[text[-1]]: int(text[:-1])})
         moment = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise CommandFailure(
             ExitCode.USAGE, f"{option}: `{text}` is no time.", hint="Such as 2031-03-04T09:15:00Z, or 24h, or 7d."
         ) from None

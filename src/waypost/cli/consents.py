@@ -201,14 +201,14 @@ def _change(
 
 @contextmanager
 def _reading(file: Path) -> Iterator[IO[str]]:
-    if str(file) == "-":
-        yield sys.stdin
-        return
     try:
-        # Spreadsheets put a byte order mark in front.
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            yield opened
-    except (OSError, UnicodeDecodeError) as error:
+        if str(file) == "-":
+            yield sys.stdin
+        else:
+            # Spreadsheets put a byte order mark in front.
+            with file.open(encoding="utf-8-sig", newline="") as opened:
+                yield opened
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CommandFailure(
             ExitCode.USAGE, f"{file} cannot be read: {error}", hint="Save it as CSV in UTF-8."
         ) from error
