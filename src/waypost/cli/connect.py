@@ -8,7 +8,7 @@ import typer
 
 from waypost.cli.exits import CommandFailure, ExitCode
 from waypost.cli.options import AccountOption, DatabaseUrl, DataDir, Json
-from waypost.cli.printing import print_line, print_note, print_record
+from waypost.cli.printing import print_line, print_note, print_record, print_text
 
 if TYPE_CHECKING:
     from waypost.cli.connecting import Step
@@ -215,7 +215,7 @@ class _Wizard:
         self._steps.append(step)
         if self._as_json:
             return
-        print_line(f"{'ok  ' if step.is_good else 'FAIL'}  {step.step}: {step.found}")
+        print_text(f"{'ok  ' if step.is_good else 'FAIL'}  {step.step}: {step.found}")
         if step.advice:
             print_line(f"      {step.advice}")
 

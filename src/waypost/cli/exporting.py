@@ -106,4 +106,6 @@ class _Progress:
             self._next = time.monotonic() + _PROGRESS_SECONDS
 
     def end(self) -> None:
-        print_note(f"{chr(13) if self._is_shown else ''}{self._rows:,} rows exported.")
+        if self._is_shown:
+            sys.stderr.write("\r")
+        print_note(f"{self._rows:,} rows exported.")

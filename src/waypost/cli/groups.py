@@ -116,7 +116,7 @@ def delete(
 ) -> None:
     """Ask for a group's end, for everybody in it."""
     if not yes:
-        typer.confirm("End this group for everybody in it?", abort=True)
+        typer.confirm("End this group for everybody in it?", abort=True, err=True)
     print_record(_client(base_url, api_key, data_dir).delete(_one(group_id)), as_json=as_json)
     print_note(_LATER)
 

@@ -50,7 +50,7 @@ def print_text(text: str) -> None:
 def print_note(text: str) -> None:
     """Say something to the person, on standard error; nothing for an empty text."""
     if text:
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(_visible(text) + "\n")
 
 
 def _print_json(value: Any) -> None:

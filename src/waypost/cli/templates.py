@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from waypost.cli.exits import CommandFailure, ExitCode
-from waypost.cli.options import AccountOption, DatabaseUrl, DataDir, Json, Limit
+from waypost.cli.options import AccountOption, DatabaseUrl, DataDir, Json, Limit, Yes
 from waypost.cli.printing import print_line, print_note, print_record, print_records
 from waypost.cli.template_parts import button_values, components_of, print_parts, read_components
 
@@ -202,7 +202,7 @@ def delete(
     name: TemplateName,
     *,
     language: Annotated[str | None, typer.Option("--language", help="Only this one; default: all of them.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     account: AccountOption = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
@@ -219,7 +219,7 @@ def delete(
         records = _named(store, account_id, name, language)
         languages = ", ".join(record.language for record in records)
         if not yes:
-            typer.confirm(f"Delete template {name} ({languages}) at the provider?", abort=True)
+            typer.confirm(f"Delete template {name} ({languages}) at the provider?", abort=True, err=True)
         for waba_id in sorted({record.waba_id for record in records}):
             chosen = _source_of(store, account_id, waba_id)
             own = [record for record in records if record.waba_id == waba_id]
