@@ -8,6 +8,7 @@ import orjson
 import pytest
 from tests.accept.conftest import RECIPIENT, House, open_to
 
+from waypost.accept import bulk
 from waypost.accept.acceptor import Acceptor
 from waypost.accept.bulk import BulkFeeder, FeedLimits
 from waypost.domain.bulk import BulkState, RowState
@@ -163,6 +164,21 @@ async def test_a_full_gateway_is_not_fed(house: House) -> None:
     assert (await desk.feeder.turn()).settled == 0
     desk.room.status = None
     assert (await desk.feeder.turn()).settled == 3
+
+
+async def test_many_bulk_sends_without_room_do_not_keep_those_behind_them_waiting(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "RUNNING_MAX", 2)
+    desk = _Desk(house, chunk_rows=1, backlog_max=1)
+    full = [await desk.running(3) for _ in range(4)]
+    last = await desk.running(3)
+
+    turns = [await desk.feeder.turn() for _ in range(4)]
+
+    assert [turn.settled for turn in turns] == [2, 2, 1, 0]
+    assert all(turn.is_running for turn in turns)
+    assert [(await desk.record(one)).rows_accepted for one in (*full, last)] == [1] * 5
 
 
 async def test_what_is_paused_or_cancelled_stands_still_and_only_what_is_paused_goes_on(house: House) -> None:

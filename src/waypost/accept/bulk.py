@@ -37,7 +37,7 @@ from waypost.store.feeding import (
 from waypost.store.transaction import Tx
 
 RUNNING_MAX: Final = 100
-"""Bulk sends looked at in one turn, of all accounts."""
+"""Bulk sends looked at in one turn, of all accounts; the next turn looks at those behind them."""
 ROOM_LOOK_SECONDS: Final = 0.2
 STORE_RETRY_SECONDS: Final = 1.0
 _ROWS_PER_SLICE: Final = 50
@@ -133,6 +133,7 @@ class BulkFeeder:
         self._on_accepted = on_accepted
         self._step: Step[_Chunk, _Settled | None] = Step("bulk", Lane.ACCEPT, _settle)
         self._chunk_rows: dict[str, int] = {}
+        self._after = ""
         self._woken = asyncio.Event()
         self._log = get_logger("bulk")
 
@@ -168,14 +169,17 @@ class BulkFeeder:
             pass
 
     async def turn(self) -> Turn:
-        """Feed at most one chunk of each running bulk send. Raises StoreUnavailableError."""
-        running = await self._database.read(lambda tx: list_running(tx, at_most=RUNNING_MAX))
+        """Feed at most one chunk of each of the next running bulk sends. Raises StoreUnavailableError."""
+        after = self._after
+        running = await self._database.read(lambda tx: list_running(tx, after=after, at_most=RUNNING_MAX))
+        # However many there is no room for, those behind them have their turn.
+        self._after = running[-1].id if len(running) == RUNNING_MAX else ""
         settled = 0
         for bulk in running:
             account = self._directory.now.accounts.get(bulk.account_id)
             if account is not None and self._overload.refuses(account) is None:
                 settled += await self._feed(bulk, account)
-        return Turn(settled=settled, is_running=bool(running))
+        return Turn(settled=settled, is_running=bool(running or after))
 
     async def _feed(self, bulk: BulkRecord, account: Account) -> int:
         """Feed the next rows, if there is room for them; return how many were settled."""

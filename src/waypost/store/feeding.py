@@ -14,7 +14,10 @@ from waypost.store.statements import Sql, UpdateMany
 from waypost.store.tables import BULK_ROWS
 from waypost.store.transaction import Tx
 
-_RUNNING: Final = Sql(f"SELECT {BULK_COLUMNS} FROM bulk_sends b WHERE b.state = 'running' ORDER BY b.id LIMIT :at_most")  # noqa: S608
+_RUNNING: Final = Sql(
+    f"SELECT {BULK_COLUMNS} FROM bulk_sends b WHERE b.state = 'running' AND b.id > :after "  # noqa: S608
+    "ORDER BY b.id LIMIT :at_most"
+)
 _HOLD_RUNNING: Final = Sql("SELECT id FROM bulk_sends WHERE id = :id AND state = 'running' FOR UPDATE SKIP LOCKED")
 _PENDING: Final = Sql(
     "SELECT position, recipient, fields FROM bulk_rows WHERE bulk_id = :bulk_id AND state = 0 "
@@ -60,9 +63,9 @@ class PendingRow(NamedTuple):
     fields: str
 
 
-def list_running(tx: Tx, *, at_most: int) -> list[BulkRecord]:
-    """Return the bulk sends of all accounts that are to be fed, oldest first."""
-    return [BulkRecord(*row) for row in tx.rows(_RUNNING, at_most=at_most)]
+def list_running(tx: Tx, *, after: str = "", at_most: int) -> list[BulkRecord]:
+    """Return the bulk sends of all accounts that are to be fed, oldest first, those behind the id ``after``."""
+    return [BulkRecord(*row) for row in tx.rows(_RUNNING, after=after, at_most=at_most)]
 
 
 def load_pending(tx: Tx, bulk_id: str, *, at_most: int) -> list[PendingRow]:
