@@ -278,6 +278,8 @@ async def test_a_request_that_cannot_be_made_is_not_tried(face, server):
         (("https://gateway.example", None), {}),
         (("gateway.example", "k"), {}),
         (("https://gateway.example?x=1", "k"), {}),
+        (("https://[gateway.example", "k"), {}),
+        (("https://shop:secret@gateway.example", "k"), {}),
         (("https://gateway.example", "k\n"), {}),
         ((None, None), {"WAYPOST_BASE_URL": "ftp://gateway.example", "WAYPOST_API_KEY": "k"}),
     ],

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from waypost.client.calls import Request
 from waypost.client.errors import ConfigurationError
@@ -87,9 +87,7 @@ def find_connection(
         raise ConfigurationError(
             f"No {missing} is given.", hint="Give base_url and api_key, or set WAYPOST_URL and WAYPOST_API_KEY."
         )
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ConfigurationError("base_url is not an address.", hint="It has the form https://gateway.example.")
+    parts = _parts_of(url)
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise ConfigurationError("api_key holds what no key holds.", hint="Look for a line end or a space in it.")
     return Connection(
@@ -101,6 +99,18 @@ def find_connection(
         timeouts=timeouts or Timeouts(),
         ca_pem=ca_pem,
     )
+
+
+def _parts_of(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    # A name and a password would be shown by every ``repr``, and the header they are for holds the key.
+    is_secretive = parts.username is not None or parts.password is not None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or is_secretive:
+        raise ConfigurationError("base_url is not an address.", hint="It has the form https://gateway.example.")
+    return parts
 
 
 def segment(text: str) -> str:
