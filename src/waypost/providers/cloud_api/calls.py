@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import orjson
 
@@ -156,6 +156,11 @@ class GraphCalls:
             member=_member(error.subcode, error.detail) if kind is CallFailureKind.REFUSED else None,
             provider_code=error.code,
         )
+
+
+def quoted(identifier: str) -> str:
+    """Return an identifier as one part of a path."""
+    return quote(identifier, safe="")
 
 
 _KINDS: Final[Mapping[SendFailureKind, CallFailureKind]] = {

@@ -18,7 +18,7 @@ from waypost.domain.status import Status, StatusFact
 from waypost.domain.update import GroupUpdate, InboundUpdate, OtherUpdate, ParkedUpdate, StatusUpdate, Update
 from waypost.providers.cloud_api.errors import read_error
 from waypost.providers.cloud_api.group_events import GROUP_FIELDS, read_group_change
-from waypost.providers.cloud_api.limits import IDENTIFIER_CHARACTERS_MAX, TIMESTAMP_SECONDS_MAX
+from waypost.providers.cloud_api.members import identifier, time_us
 from waypost.providers.cloud_api.template_events import TEMPLATE_FIELDS, read_template_change
 
 JsonObject = dict[str, Any]
@@ -88,7 +88,7 @@ def _elements(owner: JsonObject, member: str, updates: list[Update]) -> list[Jso
 
 def _read_value(value: JsonObject, updates: list[Update]) -> None:
     metadata = value.get("metadata")
-    number_id = _identifier(metadata.get("phone_number_id")) if type(metadata) is dict else None
+    number_id = identifier(metadata.get("phone_number_id")) if type(metadata) is dict else None
     if number_id is None or type(metadata) is not dict:
         updates.append(ParkedUpdate(reason=MALFORMED))
         return
@@ -113,7 +113,7 @@ def _read_value(value: JsonObject, updates: list[Update]) -> None:
 
 def _read_status(item: JsonObject, number_id: str) -> Update:
     get = item.get
-    wamid, word, occurred_at_us = _identifier(get("id")), get("status"), _time_us(get("timestamp"))
+    wamid, word, occurred_at_us = identifier(get("id")), get("status"), time_us(get("timestamp"))
     if wamid is None or occurred_at_us is None or type(word) is not str:
         return ParkedUpdate(reason=MALFORMED)
     status = _STATUSES.get(word)
@@ -122,7 +122,7 @@ def _read_status(item: JsonObject, number_id: str) -> Update:
     token = get("biz_opaque_callback_data")
     participant = None
     if get("recipient_type") == "group":
-        participant = _identifier(get("recipient_participant_id")) or _identifier(get("recipient_participant_user_id"))
+        participant = identifier(get("recipient_participant_id")) or identifier(get("recipient_participant_user_id"))
         if participant is not None and status is Status.FAILED:
             # One member did not get it: that says nothing of the others, and the message has not failed.
             return OtherUpdate(field="statuses")
@@ -133,7 +133,7 @@ def _read_status(item: JsonObject, number_id: str) -> Update:
             status=status, occurred_at_us=occurred_at_us, pricing=_pricing(get("pricing"))
         ),
         token=token if type(token) is str else None,
-        recipient=_identifier(get("recipient_id")) or _identifier(get("recipient_user_id")),
+        recipient=identifier(get("recipient_id")) or identifier(get("recipient_user_id")),
         participant=participant,
     )  # fmt: skip
 
@@ -168,7 +168,7 @@ def _failure(item: JsonObject, occurred_at_us: int) -> StatusFact:
 def _read_message(
     item: JsonObject, number_id: str, *, to_number: str, name_of: Callable[[str | None, str | None], str]
 ) -> Update:
-    provider_id, word, occurred_at_us = _identifier(item.get("id")), item.get("type"), _time_us(item.get("timestamp"))
+    provider_id, word, occurred_at_us = identifier(item.get("id")), item.get("type"), time_us(item.get("timestamp"))
     if provider_id is None or occurred_at_us is None or type(word) is not str:
         return ParkedUpdate(reason=MALFORMED)
     kind = _KINDS.get(word, InboundKind.UNKNOWN)
@@ -178,7 +178,7 @@ def _read_message(
     payload = _payload(item, kind, word)
     if payload is None:
         return ParkedUpdate(reason=MALFORMED)
-    number, user_id = _identifier(item.get("from")), _identifier(item.get("from_user_id"))
+    number, user_id = identifier(item.get("from")), identifier(item.get("from_user_id"))
     message = InboundMessage(
         provider_id=provider_id,
         from_number=number,
@@ -190,7 +190,7 @@ def _read_message(
         payload=payload,
         context=_context(item, kind, payload),
         has_referral=type(item.get("referral")) is dict,
-        group_id=_identifier(item.get("group_id")),
+        group_id=identifier(item.get("group_id")),
     )
     try:
         # It must be possible to write down what was read: nesting has a limit there too.
@@ -212,7 +212,7 @@ def _payload(item: JsonObject, kind: InboundKind, word: str) -> JsonObject | Non
     if kind.has_media:
         # The ready download URL dies within minutes, and is nobody's but ours to use.
         payload = {name: member for name, member in found.items() if name != "url"}
-        return payload if "id" not in payload or _identifier(payload["id"]) is not None else None
+        return payload if "id" not in payload or identifier(payload["id"]) is not None else None
     if kind is InboundKind.TEXT and type(found.get("body")) is not str:
         return None
     return found
@@ -221,10 +221,10 @@ def _payload(item: JsonObject, kind: InboundKind, word: str) -> JsonObject | Non
 def _context(item: JsonObject, kind: InboundKind, payload: JsonObject) -> InboundContext | None:
     """Return what the message answers: a reaction names it in itself."""
     if kind is InboundKind.REACTION:
-        provider_id = _identifier(payload.get("message_id"))
+        provider_id = identifier(payload.get("message_id"))
     else:
         context = item.get("context")
-        provider_id = _identifier(context.get("id")) if type(context) is dict else None
+        provider_id = identifier(context.get("id")) if type(context) is dict else None
     return None if provider_id is None else InboundContext(provider_id=provider_id)
 
 
@@ -244,24 +244,6 @@ def _profile_names(contacts: Any) -> Callable[[str | None, str | None], str]:
         return names.get(number or "") or names.get(user_id or "") or ""
 
     return name_of
-
-
-def _time_us(found: Any) -> int | None:
-    """Return the microseconds of a timestamp: seconds as text, or as a number."""
-    if type(found) is str:
-        if not (found.isascii() and found.isdigit()) or len(found) > 11:
-            return None
-        found = int(found)
-    if type(found) is not int or not 0 < found <= TIMESTAMP_SECONDS_MAX:
-        return None
-    return found * 1_000_000
-
-
-def _identifier(found: Any) -> str | None:
-    """Return what can be an id: text within bounds, without control characters; None for anything else."""
-    if type(found) is str and 0 < len(found) <= IDENTIFIER_CHARACTERS_MAX and found.isprintable():
-        return found
-    return None
 
 
 def _text(owner: JsonObject, member: str) -> str:

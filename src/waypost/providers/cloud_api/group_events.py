@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from waypost.domain.group import GroupChange, GroupEvent, GroupSettings
 from waypost.providers.cloud_api.errors import read_error
-from waypost.providers.cloud_api.limits import IDENTIFIER_CHARACTERS_MAX, TIMESTAMP_SECONDS_MAX
+from waypost.providers.cloud_api.members import identifier, time_us
 
 JsonObject = dict[str, Any]
 
@@ -36,9 +36,9 @@ def read_group_change(item: JsonObject) -> GroupChange | None:
 
     None if it makes no sense, has a word that is not known here, or is about a group it does not name.
     """
-    word, occurred_at_us = item.get("type"), _time_us(item.get("timestamp"))
+    word, occurred_at_us = item.get("type"), time_us(item.get("timestamp"))
     event = _EVENTS.get(word) if type(word) is str else None
-    group_id, request_id = _identifier(item.get("group_id")), _identifier(item.get("request_id"))
+    group_id, request_id = identifier(item.get("group_id")), identifier(item.get("request_id"))
     if event is None or type(word) is not str or occurred_at_us is None or (group_id is None and request_id is None):
         return None
     errors = item.get("errors")
@@ -60,7 +60,7 @@ def read_group_change(item: JsonObject) -> GroupChange | None:
         refused=(*refused, *_people(item.get("failed_participants"))),
         changed=done,
         reason=_reason(item),
-        join_request_id=_identifier(item.get("join_request_id")),
+        join_request_id=identifier(item.get("join_request_id")),
         failure_code=None if error is None else error.code,
         failure="" if error is None else error.detail,
     )
@@ -93,7 +93,7 @@ def _settings_done(item: JsonObject) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _people(found: Any) -> Iterator[str]:
     for person in found[:_PARTICIPANTS_MAX] if type(found) is list else ():
         if type(person) is dict:
-            name = next(filter(None, (_identifier(person.get(key)) for key in ("wa_id", "user_id", "input"))), None)
+            name = next(filter(None, (identifier(person.get(key)) for key in ("wa_id", "user_id", "input"))), None)
             if name is not None:
                 yield name.removeprefix("+")
 
@@ -112,16 +112,3 @@ def _reason(item: JsonObject) -> str:
 def _text(found: Any) -> str | None:
     """Return a text within bounds; NULs, which PostgreSQL cannot store, are left out."""
     return found[:TEXT_CHARACTERS_MAX].replace("\x00", "") if type(found) is str and found else None
-
-
-def _identifier(found: Any) -> str | None:
-    if type(found) is str and 0 < len(found) <= IDENTIFIER_CHARACTERS_MAX and found.isprintable():
-        return found
-    return None
-
-
-def _time_us(found: Any) -> int | None:
-    """Return the microseconds of a timestamp: seconds as text, or as a number."""
-    if type(found) is str and found.isascii() and found.isdigit() and len(found) <= 11:
-        found = int(found)
-    return found * 1_000_000 if type(found) is int and 0 < found <= TIMESTAMP_SECONDS_MAX else None

@@ -7,11 +7,11 @@ What changes a group answers with a request id at once; whether it was done come
 
 from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import quote
 
 from waypost.domain.value import value
 from waypost.ports import ProviderSource
-from waypost.providers.cloud_api.calls import CallFailure, CallFailureKind, Found, GraphCalls
+from waypost.providers.cloud_api.calls import CallFailure, CallFailureKind, Found, GraphCalls, quoted
+from waypost.providers.cloud_api.members import time_us
 
 _PRODUCT: Final = {"messaging_product": "whatsapp"}
 _FIELDS: Final = (
@@ -68,7 +68,7 @@ async def create_group(
     body = {**_PRODUCT, "subject": subject, "join_approval_mode": join_approval_mode}
     if description:
         body["description"] = description
-    return _request_id(await calls.call(source, "POST", f"{_quoted(source.phone_number_id)}/groups", body=body))
+    return _request_id(await calls.call(source, "POST", f"{quoted(source.phone_number_id)}/groups", body=body))
 
 
 async def list_groups(calls: GraphCalls, source: ProviderSource) -> tuple[ListedGroup, ...] | CallFailure:
@@ -77,14 +77,14 @@ async def list_groups(calls: GraphCalls, source: ProviderSource) -> tuple[Listed
     after = ""
     for _ in range(_PAGES_MAX):
         query = {"limit": str(_PAGE_ITEMS), **({"after": after} if after else {})}
-        page = await calls.call(source, "GET", f"{_quoted(source.phone_number_id)}/groups", query=query)
+        page = await calls.call(source, "GET", f"{quoted(source.phone_number_id)}/groups", query=query)
         if isinstance(page, CallFailure):
             return page
         data = page.get("data")
         for item in _objects(data.get("groups") if isinstance(data, dict) else data):
             if group_id := _text(item.get("id")):
                 groups[group_id] = ListedGroup(
-                    id=group_id, subject=_text(item.get("subject")), created_at_us=_time_us(item.get("created_at"))
+                    id=group_id, subject=_text(item.get("subject")), created_at_us=time_us(item.get("created_at")) or 0
                 )
         paging = page.get("paging")
         if not isinstance(paging, dict) or not paging.get("next") or not isinstance(paging.get("cursors"), dict):
@@ -97,7 +97,7 @@ async def list_groups(calls: GraphCalls, source: ProviderSource) -> tuple[Listed
 
 async def get_group(calls: GraphCalls, source: ProviderSource, *, group_id: str) -> ProviderGroup | CallFailure:
     """Return a group as it is now."""
-    found = await calls.call(source, "GET", _quoted(group_id), query={"fields": _FIELDS})
+    found = await calls.call(source, "GET", quoted(group_id), query={"fields": _FIELDS})
     if isinstance(found, CallFailure):
         return found
     return ProviderGroup(
@@ -105,7 +105,7 @@ async def get_group(calls: GraphCalls, source: ProviderSource, *, group_id: str)
         subject=_text(found.get("subject")),
         description=_text(found.get("description")),
         is_suspended=found.get("suspended") is True,
-        created_at_us=_time_us(found.get("creation_timestamp")),
+        created_at_us=time_us(found.get("creation_timestamp")) or 0,
         participants=tuple(filter(None, map(_person, _objects(found.get("participants"))))),
         join_approval_mode=_text(found.get("join_approval_mode")),
     )
@@ -117,19 +117,19 @@ async def change_group(
     """Ask for another subject or description; return the request's id."""
     named = {"subject": subject, "description": description}
     body = {**_PRODUCT, **{name: text for name, text in named.items() if text is not None}}
-    return _request_id(await calls.call(source, "POST", _quoted(group_id), body=body))
+    return _request_id(await calls.call(source, "POST", quoted(group_id), body=body))
 
 
 async def delete_group(calls: GraphCalls, source: ProviderSource, *, group_id: str) -> str | CallFailure:
     """Ask for a group's end; return the request's id. A second call is refused, as not found."""
-    return _request_id(await calls.call(source, "DELETE", _quoted(group_id)))
+    return _request_id(await calls.call(source, "DELETE", quoted(group_id)))
 
 
 async def invite_link(
     calls: GraphCalls, source: ProviderSource, *, group_id: str, is_reset: bool = False
 ) -> str | CallFailure:
     """Return the link by which people join; ``is_reset`` makes a new one, and the old one opens nothing any more."""
-    path = f"{_quoted(group_id)}/invite_link"
+    path = f"{quoted(group_id)}/invite_link"
     found = await (calls.call(source, "POST", path, body=_PRODUCT) if is_reset else calls.call(source, "GET", path))
     if isinstance(found, CallFailure):
         return found
@@ -141,18 +141,20 @@ async def remove_participants(
 ) -> str | CallFailure:
     """Ask for people to be put out, by number or user id; return the request's id. They cannot come back by link."""
     body = {**_PRODUCT, "participants": [{"user": person} for person in participants]}
-    return _request_id(await calls.call(source, "DELETE", f"{_quoted(group_id)}/participants", body=body))
+    return _request_id(await calls.call(source, "DELETE", f"{quoted(group_id)}/participants", body=body))
 
 
 async def list_join_requests(
     calls: GraphCalls, source: ProviderSource, *, group_id: str
 ) -> tuple[JoinRequest, ...] | CallFailure:
     """Return who wants to join; a group that asks nobody has none."""
-    found = await calls.call(source, "GET", f"{_quoted(group_id)}/join_requests")
+    found = await calls.call(source, "GET", f"{quoted(group_id)}/join_requests")
     if isinstance(found, CallFailure):
         return found
     return tuple(
-        JoinRequest(id=request_id, participant=_person(item), created_at_us=_time_us(item.get("creation_timestamp")))
+        JoinRequest(
+            id=request_id, participant=_person(item), created_at_us=time_us(item.get("creation_timestamp")) or 0
+        )
         for item in _objects(found.get("data"))
         if (request_id := _text(item.get("join_request_id")))
     )
@@ -164,7 +166,7 @@ async def decide_join_requests(
     """Let people in, or refuse them; each request is answered for itself."""
     body = {**_PRODUCT, "join_requests": list(request_ids)}
     method = "POST" if is_approved else "DELETE"
-    found = await calls.call(source, method, f"{_quoted(group_id)}/join_requests", body=body)
+    found = await calls.call(source, method, f"{quoted(group_id)}/join_requests", body=body)
     if isinstance(found, CallFailure):
         return found
     done = found.get("approved_join_requests" if is_approved else "rejected_join_requests")
@@ -188,10 +190,6 @@ def _nameless(noun: str) -> CallFailure:
     return CallFailure(kind=CallFailureKind.UNREACHABLE, detail=f"the answer names no {noun}")
 
 
-def _quoted(identifier: str) -> str:
-    return quote(identifier, safe="")
-
-
 def _objects(found: Any) -> list[dict[str, Any]]:
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
@@ -207,9 +205,3 @@ def _first_title(errors: Any) -> str:
 
 def _text(found: Any) -> str:
     return found.replace("\x00", "") if isinstance(found, str) else ""
-
-
-def _time_us(found: Any) -> int:
-    if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) <= 11:
-        found = int(found)
-    return found * 1_000_000 if type(found) is int and 0 < found < 10**11 else 0

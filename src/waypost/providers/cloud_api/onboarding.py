@@ -4,15 +4,13 @@ What connecting a number asks of the provider: what it is, whose it is, that it 
 Source: phone numbers, registration, business profiles and webhooks pages, Sep 2026. All of it may be asked again.
 """
 
-import hmac
-from hashlib import sha256
 from typing import Any, Final
-from urllib.parse import quote
 
+from waypost.domain.mac import hmac_sha256_hex
 from waypost.domain.template import HeaderKind, shape_of
 from waypost.domain.value import value
 from waypost.ports import ProviderSource
-from waypost.providers.cloud_api.calls import CallFailure, CallFailureKind, GraphCalls
+from waypost.providers.cloud_api.calls import CallFailure, CallFailureKind, GraphCalls, quoted
 
 _NUMBER_FIELDS: Final = (
     "verified_name,display_phone_number,quality_rating,status,code_verification_status,name_status,"
@@ -51,7 +49,7 @@ class BusinessProfile:
 
 async def fetch_number(calls: GraphCalls, source: ProviderSource) -> NumberDetails | CallFailure:
     """Return what the provider says of the source's number."""
-    found = await calls.call(source, "GET", _quoted(source.phone_number_id), query={"fields": _NUMBER_FIELDS})
+    found = await calls.call(source, "GET", quoted(source.phone_number_id), query={"fields": _NUMBER_FIELDS})
     if isinstance(found, CallFailure):
         return found
     urls = found.get("webhook_configuration")
@@ -71,7 +69,7 @@ async def fetch_number(calls: GraphCalls, source: ProviderSource) -> NumberDetai
 
 async def fetch_profile(calls: GraphCalls, source: ProviderSource) -> BusinessProfile | CallFailure:
     """Return the business profile of the source's number."""
-    path = f"{_quoted(source.phone_number_id)}/whatsapp_business_profile"
+    path = f"{quoted(source.phone_number_id)}/whatsapp_business_profile"
     found = await calls.call(source, "GET", path, query={"fields": _PROFILE_FIELDS})
     if isinstance(found, CallFailure):
         return found
@@ -87,16 +85,16 @@ async def check_app_secret(calls: GraphCalls, source: ProviderSource, *, app_sec
     Graph refuses a call whose proof, a keyed hash of the token, was not made with the app's secret (secure requests
     page, 2026).
     """
-    proof = hmac.new(app_secret.encode(), source.access_token.encode(), sha256).hexdigest()
+    proof = hmac_sha256_hex(app_secret.encode(), source.access_token.encode())
     query = {"fields": "id", "appsecret_proof": proof}
-    found = await calls.call(source, "GET", _quoted(source.phone_number_id), query=query)
+    found = await calls.call(source, "GET", quoted(source.phone_number_id), query=query)
     return found if isinstance(found, CallFailure) else None
 
 
 async def list_number_ids(calls: GraphCalls, source: ProviderSource, *, waba_id: str) -> frozenset[str] | CallFailure:
     """Return the ids of the business account's numbers, at most 100: it starts with 2 and may have 20."""
     query = {"fields": "id", "limit": _PAGE_ROWS}
-    found = await calls.call(source, "GET", f"{_quoted(waba_id)}/phone_numbers", query=query)
+    found = await calls.call(source, "GET", f"{quoted(waba_id)}/phone_numbers", query=query)
     if isinstance(found, CallFailure):
         return found
     listed = found.get("data")
@@ -111,13 +109,13 @@ async def register_number(calls: GraphCalls, source: ProviderSource, *, pin: str
     The provider takes ten such calls in 72 h for a number, and refuses a PIN other than the one it knows.
     """
     body = {"messaging_product": "whatsapp", "pin": pin}
-    found = await calls.call(source, "POST", f"{_quoted(source.phone_number_id)}/register", body=body)
+    found = await calls.call(source, "POST", f"{quoted(source.phone_number_id)}/register", body=body)
     return found if isinstance(found, CallFailure) else None
 
 
 async def count_subscriptions(calls: GraphCalls, source: ProviderSource, *, waba_id: str) -> int | CallFailure:
     """Return how many apps get the business account's webhooks; 0: none will ever come."""
-    found = await calls.call(source, "GET", f"{_quoted(waba_id)}/subscribed_apps")
+    found = await calls.call(source, "GET", f"{quoted(waba_id)}/subscribed_apps")
     if isinstance(found, CallFailure):
         return found
     listed = found.get("data")
@@ -126,7 +124,7 @@ async def count_subscriptions(calls: GraphCalls, source: ProviderSource, *, waba
 
 async def subscribe_app(calls: GraphCalls, source: ProviderSource, *, waba_id: str) -> CallFailure | None:
     """Let the token's app have the business account's webhooks; an app that has them already goes on having them."""
-    found = await calls.call(source, "POST", f"{_quoted(waba_id)}/subscribed_apps", body={})
+    found = await calls.call(source, "POST", f"{quoted(waba_id)}/subscribed_apps", body={})
     return found if isinstance(found, CallFailure) else None
 
 
@@ -140,7 +138,7 @@ async def point_webhooks(
     overrides page, 2026). The URL has at most 200 characters.
     """
     body = {"webhook_configuration": {"override_callback_uri": callback_url, "verify_token": verify_token}}
-    found = await calls.call(source, "POST", _quoted(source.phone_number_id), body=body)
+    found = await calls.call(source, "POST", quoted(source.phone_number_id), body=body)
     return found if isinstance(found, CallFailure) else None
 
 
@@ -149,7 +147,7 @@ async def find_plain_template(
 ) -> tuple[int, tuple[str, str] | None] | CallFailure:
     """Return how many approved templates there are, of the first 100, and name and language of one without values."""
     query = {"fields": "name,language,category,components", "status": "APPROVED", "limit": _PAGE_ROWS}
-    found = await calls.call(source, "GET", f"{_quoted(waba_id)}/message_templates", query=query)
+    found = await calls.call(source, "GET", f"{quoted(waba_id)}/message_templates", query=query)
     if isinstance(found, CallFailure):
         return found
     listed = found.get("data")
@@ -169,7 +167,7 @@ async def send_template(
         "type": "template",
         "template": {"name": name, "language": {"code": language, "policy": "deterministic"}},
     }
-    found = await calls.call(source, "POST", f"{_quoted(source.phone_number_id)}/messages", body=body)
+    found = await calls.call(source, "POST", f"{quoted(source.phone_number_id)}/messages", body=body)
     if isinstance(found, CallFailure):
         return found
     messages = found.get("messages")
@@ -192,10 +190,6 @@ def _is_plain(entry: dict[str, Any]) -> bool:
         or shape.has_expiry
         or any(button.needs_value for button in shape.buttons)
     )
-
-
-def _quoted(identifier: str) -> str:
-    return quote(identifier, safe="")
 
 
 def _text(found: Any) -> str:

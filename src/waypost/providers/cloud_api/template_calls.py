@@ -7,11 +7,10 @@ Source: template management, template guides and resumable upload pages, Sep 202
 import re
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote
 
 from waypost.domain.value import value
 from waypost.ports import ProviderSource
-from waypost.providers.cloud_api.calls import CallFailure, CallFailureKind, Found, GraphCalls
+from waypost.providers.cloud_api.calls import CallFailure, CallFailureKind, Found, GraphCalls, quoted
 
 _SESSION: Final = re.compile(r"upload:[A-Za-z0-9:_=+/.~-]{1,512}(?:\?[A-Za-z0-9_=&%.~-]{1,512})?")
 """An upload session's id is put into a URL as it came, query and all, so nothing else may stand in it."""
@@ -34,7 +33,7 @@ async def create_template(
 
     A second call with the same name and language is refused, member ``name``.
     """
-    found = await calls.call(source, "POST", f"{_quoted(waba_id)}/message_templates", body=definition)
+    found = await calls.call(source, "POST", f"{quoted(waba_id)}/message_templates", body=definition)
     if isinstance(found, CallFailure):
         return found
     provider_id = _text(found.get("id"))
@@ -55,7 +54,7 @@ async def edit_template(
 
     Upstream takes this for approved, rejected and paused templates only, ten times in 30 days, once in 24 h.
     """
-    found = await calls.call(source, "POST", _quoted(provider_id), body=changes)
+    found = await calls.call(source, "POST", quoted(provider_id), body=changes)
     return found if isinstance(found, CallFailure) else None
 
 
@@ -68,14 +67,14 @@ async def delete_template(
     The name of an approved one cannot be used again for 30 days. A second call is refused, as not found.
     """
     query = {"name": name} if provider_id is None else {"hsm_id": provider_id, "name": name}
-    found = await calls.call(source, "DELETE", f"{_quoted(waba_id)}/message_templates", query=query)
+    found = await calls.call(source, "DELETE", f"{quoted(waba_id)}/message_templates", query=query)
     return found if isinstance(found, CallFailure) else None
 
 
 async def fetch_template(calls: GraphCalls, source: ProviderSource, *, provider_id: str) -> Found | CallFailure:
     """Return a template as upstream has it now."""
     fields = "id,name,language,status,category,components,quality_score,rejected_reason"
-    return await calls.call(source, "GET", _quoted(provider_id), query={"fields": fields})
+    return await calls.call(source, "GET", quoted(provider_id), query={"fields": fields})
 
 
 async def upload_sample(
@@ -98,10 +97,6 @@ async def upload_sample(
         return found
     handle = _text(found.get("h"))
     return handle or CallFailure(kind=CallFailureKind.UNREACHABLE, detail="the answer names no handle")
-
-
-def _quoted(identifier: str) -> str:
-    return quote(identifier, safe="")
 
 
 def _text(found: Any) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from waypost.domain.update import ParkedUpdate, TemplateUpdate, Update
+from waypost.providers.cloud_api.members import printable_text, word
+from waypost.providers.cloud_api.templates import NAME_CHARACTERS_MAX
 
 TEMPLATE_FIELDS: Final = frozenset(
     {
@@ -17,8 +19,8 @@ MALFORMED: Final = "malformed"
 
 _STATUSES: Final[Mapping[str, str]] = {
     **{
-        word: word
-        for word in (
+        status: status
+        for status in (
             "APPROVED",
             "ARCHIVED",
             "DELETED",
@@ -35,27 +37,25 @@ _STATUSES: Final[Mapping[str, str]] = {
     "UNPAUSED": "APPROVED",
 }
 """By an event's word, the status that a template has then; ``FLAGGED`` and ``LOCKED`` leave it as it was."""
-_NAME_CHARACTERS_MAX: Final = 512
-_WORD_CHARACTERS_MAX: Final = 64
 
 
 def read_template_change(field: str, waba_id: Any, value: Any) -> Update:
     """Return what one change says of a template; an element that names none is parked."""
     if type(value) is not dict:
         return ParkedUpdate(reason=MALFORMED)
-    account, name = _word(waba_id), _text(value.get("message_template_name"), _NAME_CHARACTERS_MAX)
-    language = _word(value.get("message_template_language"))
+    account, name = word(waba_id), printable_text(value.get("message_template_name"), NAME_CHARACTERS_MAX)
+    language = word(value.get("message_template_language"))
     if not (account and name and language):
         return ParkedUpdate(reason=MALFORMED)
     event = reason = quality = category = ""
     if field == "message_template_status_update":
-        event = _word(value.get("event")).upper()
-        reason = _word(value.get("reason"))
-        category = _word(value.get("message_template_category"))
+        event = word(value.get("event")).upper()
+        reason = word(value.get("reason"))
+        category = word(value.get("message_template_category"))
     elif field == "message_template_quality_update":
-        quality = _word(value.get("new_quality_score"))
+        quality = word(value.get("new_quality_score"))
     elif field == "template_category_update":
-        category = _word(value.get("new_category"))
+        category = word(value.get("new_category"))
     return TemplateUpdate(
         waba_id=account,
         provider_id=_digits(value.get("message_template_id")),
@@ -70,12 +70,4 @@ def read_template_change(field: str, waba_id: Any, value: Any) -> Update:
 
 
 def _digits(found: Any) -> str:
-    return str(found) if type(found) is int else _word(found)
-
-
-def _word(found: Any) -> str:
-    return _text(found, _WORD_CHARACTERS_MAX)
-
-
-def _text(found: Any, characters_max: int) -> str:
-    return found if type(found) is str and len(found) <= characters_max and found.isprintable() else ""
+    return str(found) if type(found) is int else word(found)

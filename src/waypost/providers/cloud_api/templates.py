@@ -6,21 +6,20 @@ from urllib.parse import quote, urlencode
 
 from waypost.domain.errors import FailureReason, SendFailure, SendFailureKind
 from waypost.ports import ProviderTemplate
+from waypost.providers.cloud_api.members import printable_text, word
 
 JsonObject = dict[str, Any]
 Get = Callable[[str], Awaitable[JsonObject | SendFailure]]
 """Make a GET of a path with the source's token: the answer's object, or how it failed."""
 
+NAME_CHARACTERS_MAX: Final = 512
 PAGE_BYTES_MAX: Final = 16 << 20
 """A template has at most some 20 KB, ten cards of a carousel with their texts and samples."""
 
 _PAGE_ITEMS: Final = 200
 _PAGES_MAX: Final = 100
-"""A business account has at most 6,000 templates names, in some languages each."""
+"""A business account has at most 6,000 template names, in some languages each."""
 _FIELDS: Final = "id,name,language,status,category,components,quality_score,rejected_reason,parameter_format"
-_ID_CHARACTERS_MAX: Final = 64
-_NAME_CHARACTERS_MAX: Final = 512
-_WORD_CHARACTERS_MAX: Final = 64
 
 
 async def list_templates(get: Get, *, waba_id: str) -> tuple[ProviderTemplate, ...] | SendFailure:
@@ -55,20 +54,20 @@ def read_template(item: Any) -> ProviderTemplate | None:
     """Return one template of a list or an answer, None if it is not one."""
     if type(item) is not dict:
         return None
-    provider_id, name = _text(item.get("id"), _ID_CHARACTERS_MAX), _text(item.get("name"), _NAME_CHARACTERS_MAX)
-    language, status = _word(item.get("language")), _word(item.get("status"))
+    provider_id, name = word(item.get("id")), printable_text(item.get("name"), NAME_CHARACTERS_MAX)
+    language, status = word(item.get("language")), word(item.get("status"))
     components = item.get("components", [])
     if not (provider_id and name and language and status) or type(components) is not list:
         return None
     quality = item.get("quality_score")
-    reason = _word(item.get("rejected_reason"))
+    reason = word(item.get("rejected_reason"))
     return ProviderTemplate(
         id=provider_id,
         name=name,
         language=language,
-        category=_word(item.get("category")).upper(),
+        category=word(item.get("category")).upper(),
         status=status.upper(),
-        quality=_word(quality.get("score")).upper() if type(quality) is dict else "",
+        quality=word(quality.get("score")).upper() if type(quality) is dict else "",
         rejected_reason="" if reason.upper() == "NONE" else reason,
         components=tuple(component for component in components if type(component) is dict),
     )
@@ -84,11 +83,3 @@ def _next_cursor(paging: Any) -> str | None:
 
 def _no_list(detail: str) -> SendFailure:
     return SendFailure(kind=SendFailureKind.TRANSIENT, reason=FailureReason.TECHNICAL_ERROR, detail=detail)
-
-
-def _text(found: Any, characters_max: int) -> str:
-    return found if type(found) is str and len(found) <= characters_max and found.isprintable() else ""
-
-
-def _word(found: Any) -> str:
-    return _text(found, _WORD_CHARACTERS_MAX)
