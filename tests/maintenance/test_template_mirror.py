@@ -20,7 +20,7 @@ from waypost.store.engine import Database
 from waypost.store.sealing import Sealer
 from waypost.store.sources import NewSecrets, NewSource, change_source, create_source, delete_source
 from waypost.store.statements import Sql
-from waypost.store.template_mirror import DOUBT_US, MirroredTemplate, doubt_lists, save_templates
+from waypost.store.template_mirror import DOUBT_US, MirroredTemplate, doubt_lists, save_templates, settle_lists
 from waypost.store.template_reading import MirrorRecord, find_named_templates, list_mirrors, list_templates
 from waypost.store.templates import load_variants, make_list_due
 
@@ -315,6 +315,23 @@ async def test_a_reading_that_ends_after_its_last_source_is_gone_keeps_nothing( 
     assert await known(database) == []
     assert await lists(database) == []
     assert told == []
+
+
+async def test_a_list_of_a_source_that_only_another_node_has_seen_is_read_at_once(
+    mirror: TemplateMirror, database: Database, sealer: Sealer, clock: HandClock, upstream: Upstream
+) -> None:
+    upstream.lists |= {"t": (READY,), "more": (HINDI,)}
+    await turn(mirror)
+
+    def add(tx):
+        create_source(tx, sealer, source_of("s2", account_id="b", waba_id="w2", token="more"), now_us=NOW_US)
+        bump_directory(tx)
+        settle_lists(tx, now_us=clock.now_us())
+
+    await database.write(add)
+
+    assert await turn(mirror) == 1
+    assert await known(database, "b") == [("order_ready", "hi", "APPROVED")]
 
 
 async def test_of_two_nodes_one_reads_a_list(mirror: TemplateMirror, make, upstream: Upstream) -> None:

@@ -171,7 +171,12 @@ class TemplateMirror:
         """Return the provider's list, by the first of the account's tokens that serves, or why none did."""
         failure = "no source of this account has a token for it"
         tokens: set[str] = set()
-        for source in _sources_of(self._directory.now, claimed):
+        sources = _sources_of(self._directory.now, claimed)
+        if not sources:
+            # Another node may have seen the source first, and made the list.
+            await self._directory.refresh()
+            sources = _sources_of(self._directory.now, claimed)
+        for source in sources:
             if source.access_token in tokens:
                 continue
             tokens.add(source.access_token)
