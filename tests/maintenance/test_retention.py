@@ -16,6 +16,7 @@ from waypost.settings import RetentionSettings
 from waypost.store.bulk import add_rows, change_state, create_bulk, hold_bulk, list_bulks
 from waypost.store.content import decode_content
 from waypost.store.engine import Database
+from waypost.store.feeding import delete_oldest_bulk
 from waypost.store.retention import BLANK_CONTENT
 from waypost.store.transaction import Tx
 
@@ -376,3 +377,19 @@ async def test_a_bulk_send_goes_with_its_rows_when_it_ended_long_ago_and_one_und
     assert (await retention.sweep())["bulk_rows"] == 0
     left = await database.read(lambda tx: list_bulks(tx, "a", before="~", at_most=9))
     assert [record.id for record in left] == ["paused"]
+
+
+async def test_a_draft_that_has_lost_rows_cannot_be_started(database: Database) -> None:
+    def draft(tx: Tx) -> None:
+        create_bulk(tx, bulk_id="old", account_id="a", name="x", digest=None, entry="{}", now_us=NOW_US)
+        held = hold_bulk(tx, "a", "old")
+        assert held is not None
+        add_rows(tx, held, first=0, rows=[("12025550143", "{}")] * 3)
+
+    await database.write(draft)
+    assert await database.write(lambda tx: delete_oldest_bulk(tx, until_us=NOW_US - 1, places=2)) == 0
+    assert await database.write(lambda tx: delete_oldest_bulk(tx, until_us=NOW_US, places=2)) == 2
+
+    assert not await database.write(lambda tx: change_state(tx, "a", "old", BulkState.RUNNING, now_us=NOW_US))
+    assert await database.write(lambda tx: delete_oldest_bulk(tx, until_us=NOW_US, places=2)) == 2
+    assert await database.read(lambda tx: list_bulks(tx, "a", before="~", at_most=10)) == []

@@ -44,7 +44,10 @@ _END_IF_DONE: Final = Sql(
 _PAUSE_ALL: Final = Sql("UPDATE bulk_sends SET state = 'paused' WHERE state = 'running'")
 _KEPT_LONG_ENOUGH: Final = Sql(
     "SELECT id FROM bulk_sends WHERE ended_at_us <= :until_us OR state = 'draft' AND created_at_us <= :until_us "
-    "ORDER BY id LIMIT 1"
+    "ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED"
+)
+_END_DRAFT: Final = Sql(
+    "UPDATE bulk_sends SET state = 'cancelled', ended_at_us = created_at_us WHERE id = :id AND state = 'draft'"
 )
 _DELETE_ROWS: Final = Sql(
     "DELETE FROM bulk_rows WHERE bulk_id = :bulk_id AND position IN "
@@ -115,10 +118,12 @@ def delete_oldest_bulk(tx: Tx, *, until_us: int, places: int) -> int:
     """
     Delete up to ``places`` rows of a bulk send that ended by then, or was never started; with its last rows itself.
 
-    Returns how many rows, counting the bulk send as one; 0 when there is nothing left to delete.
+    A draft can be started no more from then on: some of its rows are gone. Returns how many rows, counting the bulk
+    send as one; 0 when there is nothing left to delete.
     """
     found = tx.one(_KEPT_LONG_ENOUGH, until_us=until_us)
     if found is None:
         return 0
+    tx.run(_END_DRAFT, id=found[0])
     deleted = tx.run(_DELETE_ROWS, bulk_id=found[0], places=places)
     return deleted + tx.run(_DELETE, id=found[0])
