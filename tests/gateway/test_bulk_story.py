@@ -11,6 +11,7 @@ from tests.gateway.conftest import House, settings_for, start
 
 PHONES = [f"1202555{number:04}" for number in range(100, 130)]
 STRANGER = "12025559999"
+LONG = {"name": "x" * 8_192, "more": "x" * 8_192}
 ENTRY = {"message_type": "text", "type_text": [{"content": "Hello {{name}}"}], "x-apiheader": "spring {{name}}"}
 FAST = {"bulk": {"chunk_rows": 7, "backlog_max": 20}, "dispatch": {"number_rate_per_second": 1000.0}}
 
@@ -36,11 +37,12 @@ async def test_a_bulk_send_is_uploaded_in_parts_sent_once_each_and_told_row_by_r
         await house.call("POST", f"{one}/pause"),
         await house.call("PUT", f"{one}/rows?from=1", json={"rows": _rows(names[:1])}),
         await house.call("PUT", f"{one}/rows", json={"rows": [{"recipient": STRANGER}]}),
+        await house.call("PUT", f"{one}/rows", json={"rows": [{"recipient": STRANGER, "fields": LONG}]}),
         await house.call("POST", bulks, json={"name": "x", "entry": {"message_type": "smoke"}}),
         await house.call("POST", bulks, json={"name": "x", "entry": {**entry, "recipient_whatsapp": "1"}}),
         await house.call("POST", bulks, json={"name": "x", "entry": {**entry, "x-apiheader": "{{name}}" * 500}}),
     ]
-    assert [status for status, _ in refusals] == [409, 409, 409, 422, 422, 422, 422]
+    assert [status for status, _ in refusals] == [409, 409, 409, 422, 422, 422, 422, 422]
     assert refusals[3][1]["detail"] == "body.rows.0.fields: lacks name"
 
     assert (await house.call("PUT", f"{one}/rows", json={"rows": _rows(names[:20])}))[1]["rows_total"] == 20

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Self
 
 import orjson
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from waypost.contract.errors import remark_of
 from waypost.domain.bulk import BulkState, RowState
@@ -16,11 +16,20 @@ from waypost.web.manage.views import View, as_optional_time, as_time
 
 ROWS_PER_CALL_MAX: Final = 5_000
 FIELDS_MAX: Final = 200
+ROW_CHARACTERS_MAX: Final = 16_384
+"""Names and texts of a row together: rows are read by the thousand."""
 _ENTRY_EXAMPLE: Final = {
     "message_type": "template",
     "source": "417-220",
     "type_template": [{"name": "order_ready", "language": {"locale": "en"}, "attributes": ["{{name}}", "{{order}}"]}],
 }
+
+
+def _check_size(fields: dict[str, str]) -> dict[str, str]:
+    if sum(len(name) + len(text) for name, text in fields.items()) > ROW_CHARACTERS_MAX:
+        raise ValueError(f"have more than {ROW_CHARACTERS_MAX} characters together")
+    return fields
+
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Recipient = Annotated[str, StringConstraints(min_length=1, max_length=512)]
@@ -48,8 +57,10 @@ class BulkRow(Request):
     """One recipient, and the fields for the entry's placeholders."""
 
     recipient: Recipient
-    fields: Annotated[dict[FieldName, FieldText], Field(max_length=FIELDS_MAX)] = Field(
-        default={}, examples=[{"name": "Ann", "order": "118"}]
+    fields: Annotated[dict[FieldName, FieldText], Field(max_length=FIELDS_MAX), AfterValidator(_check_size)] = Field(
+        default={},
+        description=f"At most {ROW_CHARACTERS_MAX} characters together.",
+        examples=[{"name": "Ann", "order": "118"}],
     )
 
 
