@@ -3,13 +3,13 @@
 import contextlib
 
 from waypost.contract.replies import three_key
+from waypost.domain.links import LINK_PATH
 from waypost.observe import get_logger
 from waypost.web.api_v2.router import normalise_path
 from waypost.web.exchange import AsgiApp, Receive, Scope, Send, answer, answer_reply
 from waypost.web.operations import PATHS as OPERATIONS_PATHS
 
 WEBHOOK_PREFIX = "/webhooks/cloud_api/"
-LINK_PREFIX = "/l/"
 ROOT_PATHS = frozenset({"/settings", "/stats", "/messages", "/summary_stats"})
 """What the contract has at the root, beside its paths under ``/api``."""
 
@@ -58,7 +58,7 @@ class GatewayApp:
             return self._api
         if path.startswith(WEBHOOK_PREFIX):
             return self._receiver
-        if path.startswith(LINK_PREFIX):
+        if path.startswith(LINK_PATH):
             return self._links
         if normalise_path(path) in ROOT_PATHS:
             return self._api

@@ -132,7 +132,7 @@ class MediaRoutes:
 
 def parse_timed_cursor(cursor: str) -> tuple[int, str]:
     """Return where a page begins of what is ordered by time, then id."""
-    time_text, separator, media_id = cursor.partition(".")
+    time_text, separator, row_id = cursor.partition(".")
     if not separator or not (time_text.isascii() and time_text.isdigit()) or len(time_text) > 18:
         raise invalid("cursor", "is not one of ours", hint="Give the next_cursor of the page before, unchanged.")
-    return int(time_text), media_id
+    return int(time_text), row_id

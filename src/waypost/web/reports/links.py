@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from math import ceil
 from typing import Final, NamedTuple
 
-from waypost.domain.links import LinkPlace, LinkTracker, target_of
+from waypost.domain.links import LINK_PATH, LinkPlace, LinkTracker, target_of
 from waypost.domain.throttle import Bucket, Pace
 from waypost.observe import get_logger
 from waypost.outbox import Notice, tell
@@ -20,7 +20,6 @@ from waypost.store.engine import Database, Lane, Step, StoreUnavailableError
 from waypost.store.transaction import Tx
 from waypost.web.exchange import Header, Receive, Scope, Send
 
-PREFIX: Final = "/l/"
 _HEADERS: Final[tuple[Header, ...]] = (
     (b"cache-control", b"no-store"),
     (b"referrer-policy", b"no-referrer"),
@@ -76,7 +75,7 @@ class LinkApp:
         if method not in {"GET", "HEAD"}:
             await _answer(send, 405, _METHODS, (b"allow", b"GET, HEAD"))
             return
-        link = self._links.parse(scope["path"].removeprefix(PREFIX).rstrip("/"))
+        link = self._links.parse(scope["path"].removeprefix(LINK_PATH).rstrip("/"))
         if link is None:
             await _answer(send, 404, _GONE)
             return
