@@ -43,9 +43,7 @@ async def take(request: Request) -> Response:
 def keep(webhook: Webhook) -> None:
     """Keep the events that are new; a webhook that is told again has none."""
     with closing(sqlite3.connect(EVENTS)) as database, database:
-        database.execute(
-            "CREATE TABLE IF NOT EXISTS event (key TEXT PRIMARY KEY, webhook_id TEXT, type TEXT, raw TEXT)"
-        )
+        database.execute(TABLE)
         database.executemany(
             "INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?)",
             [(event.key, webhook.id, type(event).__name__, json.dumps(event.raw)) for event in webhook.events],
