@@ -8,6 +8,7 @@ import orjson
 import pytest
 from tests.maintenance.conftest import NOW_US, SECOND_US, CountedIds, HandClock, Rows
 
+from waypost.cli.templates import is_awaited
 from waypost.domain.errors import FailureReason, SendFailure, SendFailureKind
 from waypost.domain.template import TemplateShape
 from waypost.maintenance.template_mirror import FIRST_RETRY_SECONDS, REST_SECONDS, TURN_SECONDS, TemplateMirror
@@ -20,9 +21,16 @@ from waypost.store.engine import Database
 from waypost.store.sealing import Sealer
 from waypost.store.sources import NewSecrets, NewSource, change_source, create_source, delete_source
 from waypost.store.statements import Sql
-from waypost.store.template_mirror import DOUBT_US, MirroredTemplate, doubt_lists, save_templates, settle_lists
+from waypost.store.template_mirror import (
+    DOUBT_US,
+    MirroredTemplate,
+    doubt_lists,
+    make_lists_due,
+    save_templates,
+    settle_lists,
+)
 from waypost.store.template_reading import MirrorRecord, find_named_templates, list_mirrors, list_templates
-from waypost.store.templates import load_variants, make_list_due
+from waypost.store.templates import load_variants
 
 INTERVAL_SECONDS = 600.0
 RESTED_US = int(REST_SECONDS * SECOND_US)
@@ -179,7 +187,7 @@ async def test_what_changes_upstream_is_told_and_what_is_gone_vanishes(  # noqa:
     changed = dataclasses.replace(READY, status="REJECTED", rejected_reason="SCAM", quality="RED", category="MARKETING")
     upstream.lists["t"] = (changed, OTHER)
     clock.forward(us=RESTED_US)
-    await database.write(lambda tx: make_list_due(tx, "a", "w", now_us=clock.now_us()))
+    await database.write(lambda tx: make_lists_due(tx, [("a", "w")], now_us=clock.now_us()))
 
     assert await turn(mirror) == 1
 
@@ -218,7 +226,7 @@ async def test_what_a_webhook_says_during_a_reading_is_not_set_back_and_the_list
         await database.write(
             lambda tx: (
                 save_templates(tx, ("a", "w"), [paused], now_us=now_us),
-                make_list_due(tx, "a", "w", now_us=now_us),
+                make_lists_due(tx, [("a", "w")], now_us=now_us),
             )
         )
         upstream.meanwhile = None
@@ -255,6 +263,28 @@ async def test_a_list_that_cannot_be_read_is_tried_later_and_later_and_the_copy_
     upstream.lists["t"] = (READY,)
     assert await turn(mirror) == 1
     assert (await lists(database))[0].failure is None
+
+
+async def test_who_asks_for_a_list_waits_until_it_is_read_or_cannot_be(
+    mirror: TemplateMirror, database: Database, clock: HandClock, upstream: Upstream
+) -> None:
+    async def ask() -> int:
+        clock.forward(us=RESTED_US)
+        asked_us = clock.now_us()
+        await database.write(lambda tx: make_lists_due(tx, [("a", "w")], now_us=asked_us))
+        assert [is_awaited(row, asked_us) for row in await lists(database)] == [True]
+        clock.forward(us=1)
+        return asked_us
+
+    upstream.lists["t"] = REFUSED
+    await turn(mirror)
+    for answer in (REFUSED, (READY,)):
+        upstream.lists["t"] = answer
+        asked_us = await ask()
+        [claimed] = await mirror.claim()
+        assert [is_awaited(row, asked_us) for row in await lists(database)] == [True], "it is being read"
+        await mirror.read(claimed)
+        assert [is_awaited(row, asked_us) for row in await lists(database)] == [False]
 
 
 async def test_a_new_source_a_new_token_and_a_source_that_is_gone_are_seen_at_once(  # noqa: PLR0917

@@ -14,7 +14,7 @@ from waypost.cli.template_parts import button_values, components_of, print_parts
 if TYPE_CHECKING:
     from waypost.cli.opening import DirectStore
     from waypost.store.directory import Source
-    from waypost.store.template_reading import TemplateRecord
+    from waypost.store.template_reading import MirrorRecord, TemplateRecord
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -248,20 +248,19 @@ def sync(
     """Have a running gateway read the provider's templates anew."""
     from waypost.cli.opening import opened_store  # noqa: PLC0415
     from waypost.ports import SystemClock  # noqa: PLC0415
+    from waypost.store.template_mirror import make_lists_due  # noqa: PLC0415
     from waypost.store.template_reading import list_mirrors  # noqa: PLC0415
-    from waypost.store.templates import make_list_due  # noqa: PLC0415
     from waypost.web.manage.template_models import TemplateListView  # noqa: PLC0415
 
     with opened_store(data_dir, database_url) as store:
         account_id = store.account_id(account)
         asked_us = SystemClock().now_us()
-        waba_ids = [mirror.waba_id for mirror in store.read(lambda tx: list_mirrors(tx, account_id))]
-        for waba_id in waba_ids:
-            store.write(lambda tx, waba_id=waba_id: make_list_due(tx, account_id, waba_id, now_us=asked_us))  # type: ignore[misc]
+        keys = [(account_id, mirror.waba_id) for mirror in store.read(lambda tx: list_mirrors(tx, account_id))]
+        store.write(lambda tx: make_lists_due(tx, keys, now_us=asked_us))
         deadline = time.monotonic() + (_SYNC_SECONDS if wait else 0.0)
         while True:
             mirrors = store.read(lambda tx: list_mirrors(tx, account_id))
-            waiting = [one for one in mirrors if not (one.synced_at_us or 0) >= asked_us and one.due_at_us <= asked_us]
+            waiting = [one for one in mirrors if is_awaited(one, asked_us)]
             if not waiting or time.monotonic() >= deadline:
                 break
             time.sleep(_LOOK_AGAIN_SECONDS)
@@ -275,6 +274,12 @@ def sync(
         raise CommandFailure(
             ExitCode.UNAVAILABLE, "Nobody has read them yet.", hint="Is a gateway running on this database?"
         )
+
+
+def is_awaited(mirror: "MirrorRecord", asked_us: int) -> bool:
+    """Say whether a list that was to be read anew is neither read since then, nor known not to be readable."""
+    is_tried = mirror.failure is not None and mirror.due_at_us > asked_us
+    return (mirror.synced_at_us or 0) < asked_us and not is_tried
 
 
 def _named(store: "DirectStore", account_id: str, name: str, language: str | None) -> "list[TemplateRecord]":

@@ -37,7 +37,7 @@ _FORGET_TEMPLATES: Final = Sql(
     "WHERE l.account_id = templates.account_id AND l.waba_id = templates.waba_id)"
 )
 _MAKE_DUE: Final = Sql(
-    "UPDATE template_lists SET due_at_us = CAST(:now_us AS BIGINT) "
+    "UPDATE template_lists SET due_at_us = CAST(:now_us AS BIGINT), failure = NULL "
     "FROM ROWS(:account_id text, :waba_id text) AS v "
     "WHERE template_lists.account_id = v.account_id AND template_lists.waba_id = v.waba_id"
 )
@@ -171,7 +171,7 @@ def settle_lists(tx: Tx, *, now_us: int) -> None:
 
 
 def make_lists_due(tx: Tx, keys: Collection[ListKey], *, now_us: int) -> None:
-    """Let these lists be read anew at once."""
+    """Let these lists be read anew at once; why they could not be read before is forgotten."""
     ordered = sorted(keys)
     tx.run(_MAKE_DUE, now_us=now_us, account_id=[key[0] for key in ordered], waba_id=[key[1] for key in ordered])
 

@@ -3,15 +3,16 @@
 import orjson
 
 from waypost.domain.template import shape_of
-from waypost.store.template_mirror import MirroredTemplate, remove_templates, save_templates
+from waypost.store.template_mirror import MirroredTemplate, make_lists_due, remove_templates, save_templates
 from waypost.store.template_reading import TemplateRecord
-from waypost.store.templates import encode_shape, make_list_due
+from waypost.store.templates import encode_shape
 from waypost.store.transaction import Tx
 
 
 def keep_template(tx: Tx, account_id: str, record: TemplateRecord) -> None:
     """Put one template in the place of what was known of it, and let its list be read anew."""
-    make_list_due(tx, account_id, record.waba_id, now_us=record.changed_at_us)
+    key = account_id, record.waba_id
+    make_lists_due(tx, [key], now_us=record.changed_at_us)
     kept = MirroredTemplate(
         name=record.name,
         language=record.language,
@@ -23,7 +24,7 @@ def keep_template(tx: Tx, account_id: str, record: TemplateRecord) -> None:
         components=orjson.dumps(record.components).decode(),
         shape=encode_shape(shape_of(record.components, category=record.category)),
     )
-    save_templates(tx, (account_id, record.waba_id), [kept], now_us=record.changed_at_us)
+    save_templates(tx, key, [kept], now_us=record.changed_at_us)
 
 
 def remove_template(tx: Tx, account_id: str, *, waba_id: str, name: str, language: str, now_us: int) -> None:
@@ -32,5 +33,5 @@ def remove_template(tx: Tx, account_id: str, *, waba_id: str, name: str, languag
 
     A reading that began before would bring it back, and the next one takes it away again.
     """
-    make_list_due(tx, account_id, waba_id, now_us=now_us)
+    make_lists_due(tx, [(account_id, waba_id)], now_us=now_us)
     remove_templates(tx, [(account_id, waba_id, name, language)])

@@ -1,7 +1,7 @@
 """
 What sending needs of the provider's templates as they were last listed, by account and business account.
 
-``template_mirror`` keeps them, ``template_reading`` shows them; here a list is also asked to be read anew.
+``template_mirror`` keeps them, ``template_reading`` shows them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,10 +26,6 @@ _VARIANTS: Final = Sql(
     """,
     columns=6,
 )
-_MAKE_DUE: Final = Sql(
-    "UPDATE template_lists SET due_at_us = :now_us "
-    "WHERE account_id = :account_id AND waba_id = :waba_id AND due_at_us <> :now_us"
-)
 
 
 def load_variants(tx: Tx, keys: Sequence[TemplateKey]) -> dict[TemplateKey, dict[str, TemplateVariant]]:
@@ -52,11 +48,6 @@ def load_variants(tx: Tx, keys: Sequence[TemplateKey]) -> dict[TemplateKey, dict
         if language is not None:
             variants[language] = TemplateVariant(status=status, shape=decode_shape(shape))
     return found
-
-
-def make_list_due(tx: Tx, account_id: str, waba_id: str, *, now_us: int) -> None:
-    """Let a list be read anew at once, such as after a template was made; a second call changes nothing."""
-    tx.run(_MAKE_DUE, account_id=account_id, waba_id=waba_id, now_us=now_us)
 
 
 def encode_shape(shape: TemplateShape) -> str:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from waypost.contract.languages import codes_of
 from waypost.store.directory import Source
+from waypost.store.template_mirror import make_lists_due
 from waypost.store.template_reading import (
     TemplateFilter,
     TemplateRecord,
@@ -14,7 +15,6 @@ from waypost.store.template_reading import (
     list_mirrors,
     page_templates,
 )
-from waypost.store.templates import make_list_due
 from waypost.store.transaction import Tx
 from waypost.web.manage.context import Caller, ManageContext
 from waypost.web.manage.guarding import Calling, Calls
@@ -96,9 +96,9 @@ class TemplateRoutes:
 
         def make_due(tx: Tx) -> TemplateListsView:
             now_us = self._context.clock.now_us()
-            for mirror in list_mirrors(tx, caller.account_id):
-                if waba_id in {None, mirror.waba_id}:
-                    make_list_due(tx, caller.account_id, mirror.waba_id, now_us=now_us)
+            own = [mirror.waba_id for mirror in list_mirrors(tx, caller.account_id)]
+            chosen = [(caller.account_id, one) for one in own if waba_id in {None, one}]
+            make_lists_due(tx, chosen, now_us=now_us)
             mirrors = list_mirrors(tx, caller.account_id)
             return TemplateListsView(items=[TemplateListView.of(mirror) for mirror in mirrors])
 
