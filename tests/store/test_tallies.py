@@ -23,7 +23,7 @@ from waypost.store.connections import connector_for
 from waypost.store.directory import EMPTY
 from waypost.store.engine import Database
 from waypost.store.reporting import count_tags, events_of, load_tallies_of_tag, page_messages
-from waypost.store.tallies import HOUR_US, TallyEvent, fold_tallies, hour_of, load_tallies
+from waypost.store.tallies import DAY_US, HOUR_US, TallyEvent, fold_tallies, hour_of, load_tallies
 
 NOW_US = 1_930_000_000_000_000
 HOURS = 3
@@ -170,6 +170,17 @@ async def test_folding_keeps_the_sums_and_empties_what_was_appended(database: Da
     assert await database.read(lambda tx: load_tallies(tx, "b", from_us=0, until_us=2**55), account_id="b") == []
 
 
+async def test_hours_are_put_together_by_day_where_that_is_asked_for(database: Database):
+    midnight = NOW_US - NOW_US % DAY_US
+    for hours in (0, 23, 24):
+        kept = row(IDS.new(), account_id="a", accepted_at_us=midnight + hours * HOUR_US)
+        await database.write(lambda tx, kept=kept: insert_messages(tx, [kept]))
+
+    days = await database.read(lambda tx: load_tallies(tx, "a", from_us=0, until_us=2**55, unit_us=DAY_US))
+
+    assert sorted((day.begin_us, day.number) for day in days) == [(midnight, 2), (midnight + DAY_US, 1)]
+
+
 async def test_old_counts_are_forgotten_once_a_day_and_the_others_stay(database: Database):
     old, new = NOW_US - 40 * 24 * HOUR_US, NOW_US
     for at_us in (old, new):
@@ -182,7 +193,7 @@ async def test_old_counts_are_forgotten_once_a_day_and_the_others_stay(database:
     assert [await folder.forget() for _ in range(2)] == [1, 0]
 
     tallies = await database.read(lambda tx: load_tallies(tx, "a", from_us=0, until_us=2**55))
-    assert [tally.hour_us for tally in tallies] == [hour_of(new)]
+    assert [tally.begin_us for tally in tallies] == [hour_of(new)]
 
 
 async def test_each_end_of_the_gateways_own_is_counted_once(database: Database):
@@ -226,7 +237,7 @@ async def test_clicks_of_one_moment_are_all_counted_and_the_first_of_a_message_o
         )
 
     tallies = await database.read(lambda tx: load_tallies(tx, "a", from_us=0, until_us=2**55))
-    assert sorted((tally.event, tally.hour_us - hour_of(NOW_US), tally.number) for tally in tallies) == [
+    assert sorted((tally.event, tally.begin_us - hour_of(NOW_US), tally.number) for tally in tallies) == [
         ("click", 0, 2),
         ("click", HOUR_US, 2),
         ("clicked", 0, 1),

@@ -19,6 +19,7 @@ from waypost.store.tables import TALLIES, TALLY_CHANGES
 from waypost.store.transaction import Row, Tx
 
 HOUR_US: Final = 3_600_000_000
+DAY_US: Final = 24 * HOUR_US
 
 
 class TallyEvent(StrEnum):
@@ -45,9 +46,9 @@ TallyKey = tuple[str, int, str, str, str, str]
 
 
 class Tally(NamedTuple):
-    """How many events of a kind there were in an hour."""
+    """How many events of a kind there were in the hour, or the day, that begins then."""
 
-    hour_us: int
+    begin_us: int
     source_id: str
     template: str
     event: str
@@ -82,14 +83,15 @@ _FREE_FORM: Final = Sql(
     "WHERE m.id = ANY(:message_ids) AND m.template_name IS NULL"
 )
 _SUM: Final = Sql(
-    f"SELECT t.hour_us, t.source_id, t.template, t.event, t.detail, CAST(SUM(t.count) AS BIGINT) FROM ("  # noqa: S608
+    "SELECT t.hour_us - t.hour_us % :unit_us, t.source_id, t.template, t.event, t.detail, "  # noqa: S608
+    "CAST(SUM(t.count) AS BIGINT) FROM ("
     f"SELECT {', '.join(_KEY)}, count FROM tallies "
     "WHERE account_id = :account_id AND hour_us >= :from_us AND hour_us < :until_us "
     f"UNION ALL SELECT {', '.join(_KEY)}, count FROM tally_changes "
     "WHERE account_id = :account_id AND hour_us >= :from_us AND hour_us < :until_us"
     ") AS t WHERE (CAST(:source_id AS TEXT) IS NULL OR t.source_id = :source_id) "
     "AND (CAST(:template AS TEXT) IS NULL OR t.template = :template) "
-    "GROUP BY t.hour_us, t.source_id, t.template, t.event, t.detail HAVING SUM(t.count) <> 0",
+    "GROUP BY 1, 2, 3, 4, 5 HAVING SUM(t.count) <> 0",
     columns=6,
 )
 
@@ -120,7 +122,7 @@ class AcceptedCounter:
         for ((account_id, source_id, at_us), template), number in Counter(
             zip(map(self._key, rows), map(self._template, rows), strict=True)
         ).items():
-            key = (account_id, at_us - at_us % HOUR_US, source_id, template or "", TallyEvent.ACCEPTED.value, "")
+            key = (account_id, hour_of(at_us), source_id, template or "", TallyEvent.ACCEPTED.value, "")
             counts[key] = counts.get(key, 0) + number
         keep_tallies(tx, counts)
 
@@ -178,10 +180,27 @@ def forget_tallies(tx: Tx, *, until_us: int, at_most: int) -> int:
 
 
 def load_tallies(
-    tx: Tx, account_id: str, *, from_us: int, until_us: int, source_id: str | None = None, template: str | None = None
+    tx: Tx,
+    account_id: str,
+    *,
+    from_us: int,
+    until_us: int,
+    source_id: str | None = None,
+    template: str | None = None,
+    unit_us: int = HOUR_US,
 ) -> list[Tally]:
-    """Return an account's counts of the hours that begin in ``[from_us, until_us)``, folded or not."""
+    """
+    Return an account's counts of the hours that begin in ``[from_us, until_us)``, folded or not.
+
+    With ``DAY_US`` for ``unit_us`` they are put together by day in UTC, which keeps a span of years small.
+    """
     rows = tx.rows(
-        _SUM, account_id=account_id, from_us=from_us, until_us=until_us, source_id=source_id, template=template
+        _SUM,
+        account_id=account_id,
+        from_us=from_us,
+        until_us=until_us,
+        source_id=source_id,
+        template=template,
+        unit_us=unit_us,
     )
     return [Tally(*row) for row in rows]

@@ -21,7 +21,7 @@ from waypost.domain.message import MessageState
 from waypost.domain.pricing import PriceList, parse_pricing
 from waypost.store.engine import Database
 from waypost.store.reporting import ReportedMessage, count_tags, load_tallies_of_tag, page_messages
-from waypost.store.tallies import Tally, load_tallies
+from waypost.store.tallies import DAY_US, Tally, load_tallies
 from waypost.store.transaction import Tx
 from waypost.web.auth import Principal
 from waypost.web.reports.figures import by_failure, by_period, by_price, by_template, total_of
@@ -108,7 +108,10 @@ class ReportEndpoints:
 
 
 def _load(tx: Tx, account_id: str, query: ReportQuery) -> list[Tally]:
-    load = load_tallies if query.tag is None else partial(load_tallies_of_tag, tag=query.tag)
+    if query.tag is None:
+        load = partial(load_tallies, unit_us=DAY_US)
+    else:
+        load = partial(load_tallies_of_tag, tag=query.tag)
     return load(
         tx,
         account_id,

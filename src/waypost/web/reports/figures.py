@@ -45,7 +45,7 @@ def by_period(
         grouped.setdefault(_period_of(day, granularity), [])
         day += timedelta(days=1)
     for tally in tallies:
-        day = datetime.fromtimestamp(tally.hour_us // 1_000_000, UTC).date()
+        day = datetime.fromtimestamp(tally.begin_us // 1_000_000, UTC).date()
         grouped[_period_of(day, granularity)].append(tally)
     return [(period.isoformat(), total_of(own)) for period, own in grouped.items()]
 
