@@ -9,6 +9,7 @@ what follows them sees their outcome.
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from waypost.domain.bulk import RowState
 from waypost.store.bulk import BULK_COLUMNS, BulkRecord
 from waypost.store.statements import Sql, UpdateMany
 from waypost.store.tables import BULK_ROWS
@@ -101,9 +102,9 @@ def settle_rows(
     With its last row the bulk send is done. Also right with no rows at all.
     """
     rows: list[tuple[int, str | None, str | None, str, int]] = [
-        (1, message_id, None, bulk_id, position) for position, message_id in accepted
+        (RowState.ACCEPTED.value, message_id, None, bulk_id, position) for position, message_id in accepted
     ]
-    rows += [(2, None, refusal, bulk_id, position) for position, refusal in refused]
+    rows += [(RowState.REFUSED.value, None, refusal, bulk_id, position) for position, refusal in refused]
     tx.write_many(_SETTLE_ROWS, rows)
     tx.run(_COUNT_SETTLED, id=bulk_id, accepted=len(accepted), refused=len(refused))
     tx.run(_END_IF_DONE, id=bulk_id, now_us=now_us)

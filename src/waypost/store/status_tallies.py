@@ -5,7 +5,7 @@ from typing import Final
 from waypost.domain.pricing import calling_code
 from waypost.domain.status import StatusFacts
 from waypost.store.following import FollowedMessage
-from waypost.store.tallies import HOUR_US, TallyEvent, TallyKey
+from waypost.store.tallies import TallyEvent, TallyKey, hour_of
 
 _SENT: Final = TallyEvent.SENT.value
 _DELIVERED: Final = TallyEvent.DELIVERED.value
@@ -13,6 +13,9 @@ _READ: Final = TallyEvent.READ.value
 _PLAYED: Final = TallyEvent.PLAYED.value
 _FAILED: Final = TallyEvent.FAILED.value
 _PRICED: Final = TallyEvent.PRICED.value
+
+_Moment = tuple[int | None, str]
+"""(time, detail); without a time there is nothing to count."""
 
 
 def count_status(
@@ -49,19 +52,9 @@ def count_status(
         _move(counts, message, _PRICED, known, told)
 
 
-_Moment = tuple[int | None, str]
-"""(time, detail); without a time there is nothing to count."""
-
-
-def _move(
-    counts: dict[TallyKey, int], message: FollowedMessage, event: str, known: _Moment, told: _Moment
-) -> None:  # fmt: skip
+def _move(counts: dict[TallyKey, int], message: FollowedMessage, event: str, known: _Moment, told: _Moment) -> None:
     account_id, source_id, template = message.account_id, message.source_id, message.template_name or ""
-    at_us, detail = known
-    if at_us is not None:
-        key = (account_id, at_us - at_us % HOUR_US, source_id, template, event, detail)
-        counts[key] = counts.get(key, 0) - 1
-    at_us, detail = told
-    if at_us is not None:
-        key = (account_id, at_us - at_us % HOUR_US, source_id, template, event, detail)
-        counts[key] = counts.get(key, 0) + 1
+    for (at_us, detail), number in ((known, -1), (told, 1)):
+        if at_us is not None:
+            key = (account_id, hour_of(at_us), source_id, template, event, detail)
+            counts[key] = counts.get(key, 0) + number
