@@ -58,7 +58,7 @@ _CLAIM: Final = Sql(
         SELECT account_id, waba_id FROM template_lists
         WHERE due_at_us <= :now_us AND (synced_at_us IS NULL OR synced_at_us <= :rested_us)
         ORDER BY due_at_us LIMIT :at_most FOR UPDATE SKIP LOCKED
-    ) RETURNING account_id, waba_id, synced_at_us
+    ) RETURNING account_id, waba_id
     """
 )
 _SYNCED: Final = Sql(
@@ -150,12 +150,11 @@ class LockedTemplate(NamedTuple):
 
 @value
 class ClaimedList:
-    """A list to be read, ours until ``until_us``; ``is_held`` says whether a copy of it was held before."""
+    """A list to be read, ours until ``until_us``."""
 
     account_id: str
     waba_id: str
     until_us: int
-    is_held: bool
 
     @property
     def key(self) -> ListKey:
@@ -206,10 +205,7 @@ def claim_lists(tx: Tx, *, now_us: int, rested_us: int, until_us: int, at_most: 
     A claim that nobody ends is due again at ``until_us``.
     """
     rows = tx.rows(_CLAIM, now_us=now_us, rested_us=rested_us, until_us=until_us, at_most=at_most)
-    return [
-        ClaimedList(account_id=account_id, waba_id=waba_id, until_us=until_us, is_held=synced_at_us is not None)
-        for account_id, waba_id, synced_at_us in rows
-    ]
+    return [ClaimedList(account_id=account_id, waba_id=waba_id, until_us=until_us) for account_id, waba_id in rows]
 
 
 def load_held(tx: Tx, claimed: ClaimedList) -> list[MirroredTemplate]:
