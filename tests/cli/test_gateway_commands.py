@@ -116,6 +116,8 @@ def test_a_second_process_on_the_same_data_directory_says_what_to_do_and_ends_wi
 def test_sending_needs_one_thing_to_send_and_a_gateway(waypost: Command, data_dir: Path) -> None:
     assert waypost("messages", "send", PHONE).code == ExitCode.USAGE
     assert waypost("messages", "send", PHONE, "--text", "x").code == ExitCode.USAGE
+    assert waypost("messages", "send", PHONE, "--text", "x", "--detach").err.startswith("Error: --detach is for a file")
+    assert waypost("messages", "send", "--file", "x.csv", "--text", "x", "--wait").code == ExitCode.USAGE
     known = ("--base-url", "http://127.0.0.1:1", "--api-key", "wp_x")
     unreachable = waypost("messages", "send", PHONE, "--text", "x", *known)
     assert unreachable.code == ExitCode.UNAVAILABLE

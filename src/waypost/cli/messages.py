@@ -2,15 +2,15 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from waypost.cli.exits import CommandFailure, ExitCode
 from waypost.cli.exporting import export
 from waypost.cli.options import AccountOption, ApiKeyOption, BaseUrl, DatabaseUrl, DataDir, Json, Limit
 from waypost.cli.printing import print_line, print_note, print_record, print_records
+from waypost.cli.sending import EPILOG as SEND_EPILOG
+from waypost.cli.sending import send
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,7 +21,6 @@ app = typer.Typer(
 
 MessageId = Annotated[str, typer.Argument(help="Message id.", metavar="ID")]
 _COLUMNS = ("id", "status", "recipient", "kind", "accepted_at", "failure")
-_ENDS = frozenset({"delivered", "read", "failed"})
 _POLL_SECONDS = 1.0
 
 
@@ -187,123 +186,7 @@ def reschedule(
     print_note("Moved.")
 
 
-@app.command(
-    epilog="Example: waypost messages send 12025550143 --file picture.jpg --caption 'Receipt 118' --wait. "
-    "To many: waypost messages send --file recipients.csv --template order_ready --attribute name"
-)
-def send(
-    recipient: Annotated[
-        str | None, typer.Argument(help="Country code and number; left out, --file holds the recipients.")
-    ] = None,
-    *,
-    text: Annotated[
-        str | None, typer.Option("--text", help="Send this text; with a file of recipients, {{column}} stands for one.")
-    ] = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", help="Upload this file and send it; without RECIPIENT, CSV of recipients.")
-    ] = None,
-    template: Annotated[str | None, typer.Option("--template", help="To many: send this template.")] = None,
-    language: Annotated[str, typer.Option("--language", help="The template's language.")] = "en",
-    attribute: Annotated[
-        list[str] | None,
-        typer.Option("--attribute", help="Column for the template's next parameter; repeat it.", metavar="COLUMN"),
-    ] = None,
-    entry_file: Annotated[
-        Path | None,
-        typer.Option("--entry", help="To many: an entry of a send request without recipient, as JSON."),
-    ] = None,
-    recipient_column: Annotated[
-        str | None, typer.Option("--recipient-column", help="Column of the recipients; else the first.")
-    ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Name of the bulk send; else the file's.")] = None,
-    result: Annotated[
-        Path | None, typer.Option("--result", help="Where to write what became of each row; else FILE.result.csv.")
-    ] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out rows that cannot be sent.")] = False,
-    again: Annotated[bool, typer.Option("--again", help="Send a file again that was sent before.")] = False,
-    detach: Annotated[bool, typer.Option("--detach", help="Do not wait until all is sent.")] = False,
-    pause_on_interrupt: Annotated[
-        bool, typer.Option("--pause-on-interrupt", help="Ctrl-C pauses the bulk send; else it goes on.")
-    ] = False,
-    url: Annotated[str | None, typer.Option("--media-url", help="Send the file at this URL.")] = None,
-    media_type: Annotated[
-        str, typer.Option("--media-type", help="With --media-url: image, video, audio, document or sticker.")
-    ] = "image",
-    caption: Annotated[str | None, typer.Option("--caption", help="Under the file.")] = None,
-    source: Annotated[str | None, typer.Option("--source", help="Source id; files need one.")] = None,
-    header: Annotated[str | None, typer.Option("--x-apiheader", help="Your own data, echoed in webhooks.")] = None,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Wait until it is delivered or has failed, 60 s at most.")
-    ] = False,
-    base_url: BaseUrl = None,
-    api_key: ApiKeyOption = None,
-    data_dir: DataDir = None,
-    as_json: Json = False,
-) -> int | None:
-    """Send one message through a running gateway and print its id, or one to each recipient of a file."""
-    from waypost.cli.http import open_client, refuse_failure  # noqa: PLC0415
-
-    if recipient is None:
-        from waypost.cli.bulk_entry import build_entry  # noqa: PLC0415
-        from waypost.cli.bulk_sending import SendingPlan, patiently, send_file  # noqa: PLC0415
-
-        if file is None:
-            raise CommandFailure(ExitCode.USAGE, "To whom?", hint="Give a RECIPIENT, or --file with recipients.")
-        if [text, template, entry_file].count(None) != 2:
-            raise CommandFailure(ExitCode.USAGE, "Give one of --template, --text and --entry.")
-        client = open_client(base_url=base_url, api_key=api_key, data_dir=data_dir)
-        many = build_entry(
-            text=text, template=template, language=language, attributes=attribute or [], entry_file=entry_file
-        )
-        if header is not None:
-            many["x-apiheader"] = header
-        source = source or many.get("source") or _only_source(patiently(lambda: client.get("/api/v2/source/")))
-        plan = SendingPlan(
-            file=file,
-            entry=many if source is None else {**many, "source": source},
-            recipient_column=recipient_column,
-            name=name,
-            result=result,
-            skip_bad=skip_bad,
-            again=again,
-            detach=detach,
-            pause_on_interrupt=pause_on_interrupt,
-            as_json=as_json,
-        )
-        return send_file(client, plan)
-    if template is not None or entry_file is not None:
-        raise CommandFailure(ExitCode.USAGE, "--template and --entry are for a file of recipients.")
-    if [text, file, url].count(None) != 2:
-        raise CommandFailure(ExitCode.USAGE, "Give one of --text, --file and --media-url.")
-    client = open_client(base_url=base_url, api_key=api_key, data_dir=data_dir)
-    entry: dict[str, Any] = {"recipient_whatsapp": recipient, "message_type": "text" if text is not None else "media"}
-    if text is not None:
-        entry["type_text"] = [{"content": text}]
-    else:
-        attachment = {"attachment_url": url, "attachment_type": media_type}
-        if file is not None:
-            import mimetypes  # noqa: PLC0415
-
-            guessed = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-            attachment = {"attachment_id": client.upload(file, mime_type=guessed)}
-            source = source or _only_source(client.get("/api/v2/source/"))
-        if caption is not None:
-            attachment["caption"] = caption
-        entry["type_media"] = [{"attachments": [attachment]}]
-    if source is not None:
-        entry["source"] = source
-    if header is not None:
-        entry["x-apiheader"] = header
-    answer = client.post("/api/v2/message/", {"message": [entry]})
-    refuse_failure(answer)
-    message_id = answer["data"]["id"]
-    if not wait:
-        print_record({"id": message_id}, as_json=as_json)
-        return None
-    print_record(_wait_for_end(client, message_id), as_json=as_json)
-    return None
-
-
+app.command(epilog=SEND_EPILOG)(send)
 app.command(epilog="Example: waypost messages export --since 7d --format parquet -o week.parquet")(export)
 
 
@@ -344,27 +227,3 @@ def _changes(client: Any) -> Iterator[dict[str, Any]]:
                 yield message
         seen = {message["id"]: message["status"] for message in newest}
         time.sleep(_POLL_SECONDS)
-
-
-def _wait_for_end(client: Any, message_id: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 60.0
-    while True:
-        found: dict[str, Any] = client.get(f"/api/v2/message/{message_id}")["data"]
-        if found["status"] in _ENDS:
-            if found["status"] == "failed":
-                raise CommandFailure(ExitCode.FAILURE, f"{message_id} failed: {found['status_remark']}")
-            return {"id": message_id, "status": found["status"]}
-        if time.monotonic() > deadline:
-            raise CommandFailure(
-                ExitCode.FAILURE,
-                f"{message_id} is still {found['status']} after 60 s.",
-                hint=f"Look at it again: waypost messages show {message_id}",
-            )
-        time.sleep(_POLL_SECONDS / 5)
-
-
-def _only_source(answer: Any) -> str | None:
-    """Return the default source's id: media sent by id must name one."""
-    sources = answer.get("data", [])
-    chosen = [one["id"] for one in sources if one.get("default")] or [one["id"] for one in sources]
-    return chosen[0] if chosen else None
