@@ -171,6 +171,8 @@ def settle_lists(tx: Tx, *, now_us: int) -> None:
 
 def make_lists_due(tx: Tx, keys: Collection[ListKey], *, now_us: int) -> None:
     """Let these lists be read anew at once; why they could not be read before is forgotten."""
+    if not keys:
+        return
     ordered = sorted(keys)
     tx.run(_MAKE_DUE, now_us=now_us, account_id=[key[0] for key in ordered], waba_id=[key[1] for key in ordered])
 

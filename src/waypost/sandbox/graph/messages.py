@@ -82,14 +82,13 @@ class MessagesEndpoint:
             to = _named_recipient(body)
             grant = authorise(self._network, scope)
             number = number_of(self._network, grant, phone_number_id, "POST")
+            names = (phone_number_id, number.display_phone_number)
             if not is_message:
-                keys = (phone_number_id, number.display_phone_number)
-                if await self._player.before(scope, receive, send, keys=keys, target="receipts") is not None:
+                if await self._player.before(scope, receive, send, keys=names, target="receipts") is not None:
                     return
                 await send_bytes(send, status=200, body=self._mark_read(number, body), headers=_JSON)
                 return
-            keys = (phone_number_id, number.display_phone_number, to)
-            rule = await self._player.before(scope, receive, send, keys=keys, target="messages")
+            rule = await self._player.before(scope, receive, send, keys=(*names, to), target="messages")
             if rule is not None and rule.kind not in _AFTER_KINDS:
                 self._refuse(arrival, to, outcome=rule.kind, code=0)
                 return
