@@ -110,7 +110,8 @@ def _rows(document: Json, schema: Json, *, prefix: str, deeper: int) -> Iterator
         inner = _resolved(document, given)
         needed = "required" if name in schema.get("required", ()) else ""
         meaning = _cell(given.get("description") or inner.get("description") or "")
-        yield f"| `{prefix}{name}` | {_kind(document, inner)} | {needed} | {meaning} |"
+        or_null = " or null" if any(one.get("type") == "null" for one in given.get("anyOf", ())) else ""
+        yield f"| `{prefix}{name}` | {_kind(document, inner)}{or_null} | {needed} | {meaning} |"
         is_array = inner.get("type") == "array"
         below = _resolved(document, inner.get("items", {})) if is_array else inner
         if deeper and "properties" in below:
