@@ -80,6 +80,8 @@ class SourceLane:
             if self.bucket.silent_until <= now:
                 # Requests that were under way together are throttled together: that is one throttling, not many.
                 self.throttled_in_a_row += 1
+            # An acceptance among them has forgotten that one; what still comes in of it counts as a first.
+            self.throttled_in_a_row = max(1, self.throttled_in_a_row)
             seconds = source_silence_seconds(
                 self.throttled_in_a_row, retry_after_seconds=retry_after_seconds, random=chance
             )
