@@ -31,6 +31,7 @@ from waypost.store.quarantine import find_next_due
 
 IDLE_FORGET_SECONDS: Final = 10.0
 STORE_RETRY_SECONDS: Final = 0.5
+FOREIGN_WORK_SECONDS: Final = 0.1
 PAUSE_KNOWN_SECONDS: Final = 1.0
 GATHER_SECONDS: Final = 0.01
 
@@ -198,8 +199,8 @@ class Dispatcher:
             self._next_poll = 0.0
             raise
         if is_due:
-            # What was due may have been queued by another node's round, for a source of ours.
-            self._next_poll = 0.0
+            # Another node may have queued it, for a source of ours. Not at once: under load something is always due.
+            self._next_poll = min(self._next_poll, now + FOREIGN_WORK_SECONDS)
 
     async def _run_round(self, work: Work) -> tuple[Round, RoundResult]:
         self._ended_meanwhile.clear()
