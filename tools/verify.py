@@ -19,7 +19,7 @@ from tools.postgres import PostgresMissingError, find_binaries
 OUTPUT = ROOT / "var" / "test"
 SECONDS_MAX = 60 * 60
 """A hang ends here. On two quiet cores it takes about 16 minutes; a shared machine may need more."""
-PROCESSES = 4
+PROCESSES = 6
 """Most tests wait for most of their time: for a fault, a pace, a retry."""
 STORIES = ("tests/openapi", "tests/docs", "tests/gateway")
 """The longest first, so that none is left to wait for at the end."""
@@ -185,8 +185,8 @@ def _run_tests(report: Report, *, is_quick: bool) -> None:
         report.tests("tests of the whole", [*parallel, *STORIES], with_coverage=False)
     if is_quick:
         return
-    # Tests that kill processes or measure would disturb, and be disturbed by, others; and they get a real disk.
-    report.tests("tests that run alone", ["-m", "alone"], with_coverage=False)
+    # Tests that kill processes or measure would disturb, and be disturbed by, many others; and they get a real disk.
+    report.tests("tests that run apart", ["-n", "2", "--dist", "worksteal", "-m", "alone"], with_coverage=False)
     report.step("coverage data", ["coverage", "combine", "--quiet"])
     for name, arguments in COVERAGE_CHECKS.items():
         report.step(name, ["coverage", "report", "--skip-covered", "--show-missing", *arguments])
