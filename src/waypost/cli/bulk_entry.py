@@ -27,7 +27,7 @@ def _read(path: Path) -> dict[str, Any]:
         entry = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CommandFailure(ExitCode.USAGE, f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CommandFailure(ExitCode.USAGE, f"{path} is not JSON in UTF-8: {error}") from error
     if not isinstance(entry, dict):
         raise CommandFailure(ExitCode.USAGE, f"{path} holds no object.", hint="docs/bulk.md has an example.")

@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -126,7 +126,9 @@ def _brought_to_run(
         case "draft":
             if found["rows_total"]:
                 print_note(f"Going on with the upload from row {found['rows_total']}.")
-            _upload(client, recipients, bulk_id, begin=found["rows_total"], rows=rows)
+            _upload(
+                client, recipients, bulk_id, columns=columns_of(found["entry"]), begin=found["rows_total"], rows=rows
+            )
         case "cancelled":
             raise CommandFailure(
                 ExitCode.FAILURE,
@@ -142,24 +144,27 @@ def _brought_to_run(
     return started
 
 
-def _upload(client: GatewayClient, recipients: RecipientFile, bulk_id: str, *, begin: int, rows: int) -> None:
+def _upload(
+    client: GatewayClient, recipients: RecipientFile, bulk_id: str, *, columns: Collection[str], begin: int, rows: int
+) -> None:
     with shown_bar("uploading", total=rows) as bar:
         position = begin
-        for chunk in _chunks(recipients, begin=begin):
+        # Other columns are nobody's business but the file's, and may be longer than a field may be.
+        for chunk in _chunks(recipients, columns=columns, begin=begin):
             path = f"{PATH}/{bulk_id}/rows?from={position}"
             patiently(lambda path=path, chunk=chunk: client.put(path, {"rows": chunk}))  # type: ignore[misc]
             position += len(chunk)
             bar.show(position)
 
 
-def _chunks(recipients: RecipientFile, *, begin: int) -> Iterator[list[dict[str, Any]]]:
-    """Yield the good rows from a position on, so many at a time as one call may carry."""
+def _chunks(recipients: RecipientFile, *, columns: Collection[str], begin: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield the good rows from a position on, so many at a time as one call may carry, and of each its ``columns``."""
     chunk: list[dict[str, Any]] = []
     chunk_bytes = 0
     for position, row in enumerate(row for row in recipients.rows() if row.fault is None):
         if position < begin:
             continue
-        content = {"recipient": row.recipient, "fields": row.fields}
+        content = {"recipient": row.recipient, "fields": {name: row.fields[name] for name in columns}}
         size = len(json.dumps(content)) + 2
         if chunk and (len(chunk) == ROWS_PER_CALL_MAX or chunk_bytes + size > CALL_BYTES_MAX):
             yield chunk
@@ -192,14 +197,23 @@ def _watched(client: GatewayClient, found: dict[str, Any]) -> dict[str, Any]:
 def _interrupted(client: GatewayClient, plan: SendingPlan, bulk_id: str) -> None:
     state = client.get(f"{PATH}/{bulk_id}")["state"]
     if state == "running" and plan.pause_on_interrupt:
-        client.post(f"{PATH}/{bulk_id}/pause", {})
-        print_note(f"\nPaused. Go on: run this command again, or waypost bulk resume {bulk_id}")
-    elif state == "draft":
-        print_note("\nNothing was sent yet. Run this command again to go on.")
-    else:
-        print_note(
-            f"\nThe gateway goes on sending. Watch it: run this command again. Stop it: waypost bulk pause {bulk_id}"
-        )
+        state = client.post(f"{PATH}/{bulk_id}/pause", {})["state"]
+    print_note("\n" + interrupted_note(state, bulk_id, is_repeated=plan.again))
+
+
+def interrupted_note(state: str, bulk_id: str, *, is_repeated: bool) -> str:
+    """Say how to go on after Ctrl-C. With ``--again`` not by the same command: that would begin once more."""
+    match state:
+        case "draft" if is_repeated:
+            return f"Nothing was sent yet. Begin once more, or have this one forgotten: waypost bulk cancel {bulk_id}"
+        case "draft":
+            return "Nothing was sent yet. Run this command again to go on."
+        case "paused":
+            go_on = "" if is_repeated else "run this command again, or "
+            return f"Paused. Go on: {go_on}waypost bulk resume {bulk_id}"
+        case _:
+            watch = f"waypost bulk show {bulk_id}" if is_repeated else "run this command again"
+            return f"The gateway goes on sending. Watch it: {watch}. Stop it: waypost bulk pause {bulk_id}"
 
 
 def _write_result(client: GatewayClient, recipients: RecipientFile, bulk_id: str, path: Path) -> None:
