@@ -186,6 +186,8 @@ def test_of_several_signatures_one_is_enough_and_headers_may_be_spelt_as_wsgi_do
         {"webhook-timestamp": "-1"},
         {"webhook-timestamp": "٣"},
         {"webhook-signature": "v1,é"},
+        {"webhook-signature": "v1,\udcff"},
+        {"webhook-id": "msg_1\udcff"},
         {"webhook-signature": "v2,abc"},
         {"webhook-signature": ""},
     ],

@@ -146,10 +146,11 @@ def verify(
     if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) < 16):
         raise WebhookSignatureError("webhook-timestamp is not a number.")
     given = [value for version, _, value in (part.partition(",") for part in signatures.split()) if version == "v1"]
-    signed = b".".join((webhook_id.encode(), timestamp.encode(), body))
+    # Frameworks hand bytes that are no UTF-8 on as lone surrogates: they fit nothing, and must not break off.
+    signed = b".".join((webhook_id.encode(errors="surrogatepass"), timestamp.encode(), body))
     expected = [base64.b64encode(hmac.digest(key, signed, "sha256")) for key in keys]
     # Every pair is compared, so that the time taken tells nothing of which fitted.
-    matches = [hmac.compare_digest(one, value.encode()) for one in expected for value in given]
+    matches = [hmac.compare_digest(one, value.encode(errors="surrogatepass")) for one in expected for value in given]
     if not any(matches):
         raise WebhookSignatureError("The signature is of another secret or body.")
     if abs((time.time() if now is None else now) - int(timestamp)) > tolerance_seconds:
