@@ -1,5 +1,6 @@
 """Questions to ``/stats``, ``/messages`` and ``/summary_stats`` (contract, section 6): members of a query."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -13,7 +14,8 @@ DAYS_MAX: Final = 1_100
 """The longest span, both days included."""
 PAGE_ROWS: Final = 100
 PAGE_ROWS_MAX: Final = 1_000
-_DATE_CHARACTERS: Final = 10
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+"""``date.fromisoformat`` reads weeks as well."""
 _FILTER_CHARACTERS_MAX: Final = 4_096
 _ID_CHARACTERS: Final = 36
 
@@ -90,11 +92,11 @@ def _granularity(members: dict[str, str]) -> Granularity:
 def _date(members: dict[str, str], member: str) -> date:
     text = required_text(members, member)
     try:
-        found = date.fromisoformat(text) if len(text) == _DATE_CHARACTERS else None
+        found = date.fromisoformat(text) if _DATE.fullmatch(text) else None
     except ValueError:
         found = None
     # Beyond these years the microseconds have no id to be compared with.
-    if found is None or not text.isascii() or not 1970 <= found.year <= 3000:
+    if found is None or not 1970 <= found.year <= 3000:
         raise RefusedError(is_invalid(member))
     return found
 
