@@ -6,8 +6,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from waypost.cli.exits import CommandFailure
-from waypost.cli.http import GatewayClient
+from waypost import cli
+from waypost.cli.exits import CommandFailure, ExitCode
+from waypost.cli.http import GatewayClient, open_client
 
 
 @pytest.fixture
@@ -41,3 +42,29 @@ def test_a_redirect_is_not_followed_since_it_would_take_the_key_along(leading_aw
         GatewayClient(base_url=base_url, api_key="key").get("/somewhere")
 
     assert asked == ["/somewhere"]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "api_key"),
+    [
+        ("http://[::1", "key"),
+        ("http://", "key"),
+        ("http://127.0.0.1:1\r\nX: 1", "key"),
+        ("http://127.0.0.1:1", "wp_secret\n"),
+        ("http://127.0.0.1:1", "wp_secret\u20ac"),
+        ("http://127.0.0.1:1", "wp_secret key"),
+    ],
+)
+def test_an_address_or_a_key_that_is_none_is_told_without_the_key(base_url: str, api_key: str) -> None:
+    with pytest.raises(CommandFailure) as told:
+        open_client(base_url=base_url, api_key=api_key, data_dir=None)
+
+    assert told.value.code is ExitCode.USAGE
+    assert "secret" not in f"{told.value.text} {told.value.hint}"
+
+
+def test_an_argument_that_is_no_text_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    code = cli.run(["bulk", "result", "a\udcff", "--base-url", "http://127.0.0.1:1", "--api-key", "key"])
+
+    assert code == ExitCode.USAGE
+    assert "is not UTF-8" in capsys.readouterr().err

@@ -119,5 +119,8 @@ def _explain(error: Exception) -> int:
         case SealBrokenError():
             print_note(f"Error: {error}")
             return ExitCode.FAILURE
+        case UnicodeEncodeError(reason="surrogates not allowed"):
+            print_note("Error: an argument, or the name of a file, is not UTF-8.")
+            return ExitCode.USAGE
         case _:
             raise error

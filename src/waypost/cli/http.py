@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from waypost.cli.exits import CommandFailure, ExitCode
 from waypost.cli.options import DEMO_DATA_DIR
@@ -147,7 +148,21 @@ def open_client(*, base_url: str | None, api_key: str | None, data_dir: Path | N
         )
     if not base_url.startswith(("http://", "https://")):
         raise CommandFailure(ExitCode.USAGE, "--base-url must begin with http:// or https://")
+    if not _is_address(base_url):
+        raise CommandFailure(ExitCode.USAGE, "--base-url is not an address.", hint="Such as http://127.0.0.1:8080")
+    # Said here without the key: what refuses it further down shows it.
+    if not (api_key.isascii() and api_key.isprintable()) or " " in api_key:
+        raise CommandFailure(
+            ExitCode.USAGE, "The API key holds what no key holds.", hint="Look for a line end or a space in it."
+        )
     return GatewayClient(base_url.rstrip("/"), api_key)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).hostname) and url.isprintable()
+    except ValueError:
+        return False
 
 
 def refuse_failure(answer: Any) -> None:
