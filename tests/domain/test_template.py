@@ -232,3 +232,10 @@ def test_what_is_unknown_is_left_to_the_provider():
     assert checked(shape) is None
     assert checked(shape, header=MediaKind.IMAGE, attachment=FILE) is None
     assert by_components(shape, part("header", {"type": "hologram"}), {"type": "tap_target_configuration"}) is None
+
+
+def test_a_variable_of_thousands_of_digits_is_a_name_and_breaks_no_list():
+    shape = shape_of([{"type": "BODY", "text": "{{%s}} and {{2}}" % ("1" * 5_000)}])
+
+    assert shape.is_named
+    assert shape.body_variables == ("1" * 5_000, "2")

@@ -22,6 +22,8 @@ APPROVED: Final = "APPROVED"
 
 _VARIABLE: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _AUTHENTICATION: Final = "AUTHENTICATION"
+_NUMBER_DIGITS_MAX: Final = 9
+"""Longer ones are names; one of thousands of digits cannot even be read."""
 
 
 class HeaderKind(StrEnum):
@@ -292,7 +294,7 @@ def _variables(text: Any) -> tuple[str, ...]:
 
 
 def _is_number(name: str) -> bool:
-    return name.isascii() and name.isdigit()
+    return len(name) <= _NUMBER_DIGITS_MAX and name.isascii() and name.isdigit()
 
 
 def _button(found: JsonObject, *, is_code: bool) -> ButtonShape:
