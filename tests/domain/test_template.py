@@ -187,6 +187,17 @@ def test_a_url_without_an_end_of_its_own_is_refused():
     assert checked(TemplateShape(buttons=(URL,)), buttons=given) is FailureReason.INVALID_TEMPLATE_PARAMETER
 
 
+def test_only_a_url_with_a_variable_wants_a_value():
+    urls = ["https://shop.example.org/", "https://shop.example.org/r/{{1}}", None]
+    listed = {"type": "BUTTONS", "buttons": [{"type": "URL", "url": url} for url in urls]}
+
+    assert shape_of([listed]).buttons == (
+        ButtonShape(kind=ButtonKind.URL),
+        ButtonShape(kind=ButtonKind.URL, is_dynamic=True, fixed_part="https://shop.example.org/r/"),
+        ButtonShape(kind=ButtonKind.URL),
+    )
+
+
 def test_the_button_of_a_code_needs_no_value_and_takes_the_code_alone():
     listed = [
         {"type": "BODY", "text": "*{{1}}* is your verification code."},

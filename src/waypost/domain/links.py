@@ -8,7 +8,6 @@ nobody else can make one. It holds no URL. Where it leads stands in the message.
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as NotBase64Error
 from dataclasses import replace
 from hmac import compare_digest
 from typing import Final
@@ -56,10 +55,7 @@ class LinkTracker:
         """Return what a token stands for, None if this install did not make it."""
         if not _TOKEN.fullmatch(token):
             return None
-        try:
-            raw = urlsafe_b64decode(token)
-        except NotBase64Error:
-            return None
+        raw = urlsafe_b64decode(token)
         named, tag = raw[:-_TAG_BYTES], raw[-_TAG_BYTES:]
         if not compare_digest(tag, self._tag(named)):
             return None
