@@ -26,6 +26,8 @@ def test_a_day_is_a_date_of_the_calendar_and_nothing_else(date):
         ("tag", "half a pair: \ud800", "tag is invalid"),
         ("cursor", "0" * 35, "cursor is invalid"),
         ("cursor", "g" * 36, "cursor is invalid"),
+        ("limit", "0", "limit is invalid"),
+        ("limit", "10000", "limit is invalid"),
     ],
 )
 def test_what_no_database_could_look_for_is_refused(member, value, text):
