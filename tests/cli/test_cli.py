@@ -10,6 +10,7 @@ from tests.cli.conftest import Command
 
 from waypost.cli import build_app, run
 from waypost.cli.exits import ExitCode
+from waypost.observe import get_logger
 
 
 def test_help_names_every_command_and_every_exit_code(waypost: Command) -> None:
@@ -143,3 +144,16 @@ def test_config_show_can_leave_out_what_is_at_its_default(waypost: Command) -> N
 def test_a_defect_is_not_hidden() -> None:
     with pytest.raises(TypeError):
         run([object()])  # type: ignore[list-item]
+
+
+def test_what_is_logged_stays_out_of_the_answer_of_a_command(waypost: Command, account_id: str, capsys) -> None:
+    assert waypost("accounts", "list", "--json").json[0]["id"] == account_id
+
+    get_logger("test").info("test.said")
+    get_logger("test").warning("test.warned", phone_number="12025550143")
+    captured = capsys.readouterr()
+
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert "test.warned" in captured.err
+    assert "12025550143" not in captured.err

@@ -16,6 +16,7 @@ from waypost.cli.exits import CommandFailure, ExitCode
 from waypost.cli.options import DEMO_DATA_DIR
 from waypost.cli.printing import print_note
 from waypost.master_key import open_sealer
+from waypost.observe import log_warnings_only
 from waypost.ports import SystemClock, UuidFactory
 from waypost.settings import Settings
 from waypost.store.accounts import list_accounts
@@ -36,8 +37,10 @@ def load_settings(data_dir: Path | None, database_url: str | None) -> Settings:
     """
     Return the settings in force.
 
-    Where nobody names a data directory and only the demo's exists, that one is meant, and said so.
+    Where nobody names a data directory and only the demo's exists, that one is meant, and said so. From now on what is
+    logged goes to standard error.
     """
+    log_warnings_only()
     settings = Settings.load(data_dir=data_dir, database_url=database_url)
     is_named = {"data_dir", "database_url"} & settings.model_fields_set
     if not is_named and not (settings.data_dir / "waypost.db").exists() and (DEMO_DATA_DIR / "waypost.db").exists():

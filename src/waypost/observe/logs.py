@@ -133,6 +133,25 @@ def configure_logging(
     return sink
 
 
+def log_warnings_only() -> None:
+    """
+    Set up logging for a command: warnings and errors, on standard error, since standard output is for its answer.
+
+    A later ``configure_logging`` replaces it.
+    """
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            _redact,
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
 def _redact(_logger: object, _method: str, event: _Event) -> _Event:
     return _pseudonyms.redactor.redact_fields(event)
 
