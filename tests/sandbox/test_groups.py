@@ -1,5 +1,6 @@
 """Groups: made asynchronously, joined by link, written to and from, told about member by member."""
 
+import asyncio
 from typing import Any
 
 from tests.sandbox.conftest import NUMBER, NUMBER_ID, TOKEN, Build, World, running, text
@@ -210,6 +211,11 @@ async def test_groups_and_what_members_have_got_survive_a_restart(build: Build, 
     _, answer = await send(world, group_id)
     wamid = answer["messages"][0]["id"]
     await world.receiver.until(lambda: "read" in world.receiver.words(wamid))
+    receipt = world.sandbox.delivery.receipts.receipt(wamid, ANN)
+    async with asyncio.timeout(20):
+        while not receipt.read_told:  # noqa: ASYNC110 - nothing announces that an answer has been heard
+            await asyncio.sleep(0)
+    world.sandbox.journal.flush()
 
     again = build_sandbox(SandboxSettings(data_dir=tmp_path))
     async with running(again) as url:
