@@ -7,6 +7,7 @@ is rendered once for each endpoint that wants it, so that its bytes never change
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -201,43 +202,21 @@ def consent_notice(
 
     It is about the account, and what is told of one recipient is told in order.
     """
+    about: dict[str, Any] = {
+        "account_id": account_id,
+        "source_id": None,
+        "subject_id": recipient,
+        "occurred_at_us": occurred_at_us,
+    }
     match action:
         case ConsentAction.OPTIN:
-            return Notice(
-                account_id=account_id,
-                source_id=None,
-                subject_id=recipient,
-                type="consent.opted_in",
-                occurred_at_us=occurred_at_us,
-                data={"recipient": recipient, "source": source},
-            )
+            return Notice(type="consent.opted_in", data={"recipient": recipient, "source": source}, **about)
         case ConsentAction.OPTOUT:
-            return Notice(
-                account_id=account_id,
-                source_id=None,
-                subject_id=recipient,
-                type="consent.opted_out",
-                occurred_at_us=occurred_at_us,
-                data={"recipient": recipient, "source": source},
-            )
+            return Notice(type="consent.opted_out", data={"recipient": recipient, "source": source}, **about)
         case ConsentAction.BLOCKLIST:
-            return Notice(
-                account_id=account_id,
-                source_id=None,
-                subject_id=recipient,
-                type="consent.blocked",
-                occurred_at_us=occurred_at_us,
-                data={"recipient": recipient, "source": source},
-            )
+            return Notice(type="consent.blocked", data={"recipient": recipient, "source": source}, **about)
         case ConsentAction.WHITELIST:
-            return Notice(
-                account_id=account_id,
-                source_id=None,
-                subject_id=recipient,
-                type="consent.unblocked",
-                occurred_at_us=occurred_at_us,
-                data={"recipient": recipient, "source": source},
-            )
+            return Notice(type="consent.unblocked", data={"recipient": recipient, "source": source}, **about)
 
 
 def number_changed_notice(
