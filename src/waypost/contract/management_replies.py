@@ -7,9 +7,8 @@ The contract gives names to some members and shapes to none; these are Waypost's
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import orjson
-
 from waypost.contract.languages import LANGUAGES
+from waypost.contract.replies import with_data
 from waypost.contract.template_management import CATEGORIES
 from waypost.domain.value import value
 
@@ -40,12 +39,12 @@ class WebhookView:
 
 def template_statuses(templates: Sequence[TemplateView]) -> bytes:
     """Return the v2 answer on a template's status, one element a language."""
-    return _data([_status(template) for template in templates])
+    return with_data([_status(template) for template in templates])
 
 
 def template_statuses_in_full(templates: Sequence[TemplateView]) -> bytes:
     """Return the v3 answer on a template's status, which says also why, and how users take it."""
-    return _data(
+    return with_data(
         [
             {**_status(template), "quality": template.quality, "rejected_reason": template.rejected_reason}
             for template in templates
@@ -55,7 +54,7 @@ def template_statuses_in_full(templates: Sequence[TemplateView]) -> bytes:
 
 def template_previews(templates: Sequence[TemplateView]) -> bytes:
     """Return what a template is made of, one element a language."""
-    return _data(
+    return with_data(
         [
             {"name": template.name, "language": template.language, "components": template.components}
             for template in templates
@@ -65,7 +64,7 @@ def template_previews(templates: Sequence[TemplateView]) -> bytes:
 
 def templates_listed(templates: Sequence[TemplateView], *, total: int, limit: int, offset: int) -> bytes:
     """Return a part of the templates that match; ``total`` is how many do."""
-    return _data(
+    return with_data(
         {
             "templates": [
                 {
@@ -89,32 +88,32 @@ def templates_listed(templates: Sequence[TemplateView], *, total: int, limit: in
 
 def template_created(*, template_id: str, status: str, category: str) -> bytes:
     """Return the answer to the creation of a template."""
-    return _data({"id": template_id, "status": status, "category": category})
+    return with_data({"id": template_id, "status": status, "category": category})
 
 
 def template_edited(*, template_id: str, status: str) -> bytes:
     """Return the answer to a change of a template."""
-    return _data({"id": template_id, "status": status})
+    return with_data({"id": template_id, "status": status})
 
 
 def template_deleted(*, name: str, languages: Sequence[str]) -> bytes:
     """Return the answer to the deletion of a template; ``languages`` are those it was deleted in."""
-    return _data({"name": name, "languages": list(languages)})
+    return with_data({"name": name, "languages": list(languages)})
 
 
 def categories_listed() -> bytes:
     """Return the categories a template may have."""
-    return _data([{"code": category, "name": category.capitalize()} for category in CATEGORIES])
+    return with_data([{"code": category, "name": category.capitalize()} for category in CATEGORIES])
 
 
 def languages_listed() -> bytes:
     """Return the languages a template may be in."""
-    return _data([{"code": code, "name": name} for code, name in LANGUAGES.items()])
+    return with_data([{"code": code, "name": name} for code, name in LANGUAGES.items()])
 
 
 def sample_uploaded(*, sample_id: str, url: str) -> bytes:
     """Return the answer to the upload of a header's sample."""
-    return _data({"sample_id": sample_id, "url": url})
+    return with_data({"sample_id": sample_id, "url": url})
 
 
 def number_described(
@@ -127,7 +126,7 @@ def number_described(
     business_profile_logo: str,
 ) -> bytes:
     """Return what the provider says of a number; ``""`` for what it leaves out."""
-    return _data(
+    return with_data(
         {
             "verified_status": verified_status,
             "quality_rating": quality_rating,
@@ -141,17 +140,17 @@ def number_described(
 
 def profile_described(*, client_name: str, client_profile_url: str) -> bytes:
     """Return who users see a number to be."""
-    return _data({"client_name": client_name, "client_profile_url": client_profile_url})
+    return with_data({"client_name": client_name, "client_profile_url": client_profile_url})
 
 
 def webhooks_listed(webhooks: Sequence[WebhookView]) -> bytes:
     """Return webhooks, one element for each of their kinds."""
-    return _data([_webhook(webhook) for webhook in webhooks])
+    return with_data([_webhook(webhook) for webhook in webhooks])
 
 
 def webhook_updated(webhook: WebhookView) -> bytes:
     """Return the answer to a change of a webhook."""
-    return _data(_webhook(webhook))
+    return with_data(_webhook(webhook))
 
 
 def _status(template: TemplateView) -> dict[str, Any]:
@@ -171,7 +170,3 @@ def _webhook(webhook: WebhookView) -> dict[str, Any]:
         "status": "enable" if webhook.is_enabled else "disable",
         "type": webhook.kind,
     }
-
-
-def _data(content: Any) -> bytes:
-    return orjson.dumps({"status": "success", "data": content})

@@ -209,7 +209,7 @@ def optin_found(
     *, phone_number: str, optin_source: str, created_at_us: int, ip: str | None, user_agent: str | None
 ) -> bytes:
     """Return the consent check's answer; an implied opt-in has ``optin_source`` ``WHATSAPP``."""
-    return _data(
+    return with_data(
         {
             "ip": ip or "",
             "phone_number": phone_number,
@@ -259,12 +259,12 @@ def source_deleted() -> bytes:
 
 def source_found(source: SourceView) -> bytes:
     """Return one source."""
-    return _data(_source(source))
+    return with_data(_source(source))
 
 
 def sources_listed(sources: Sequence[SourceView]) -> bytes:
     """Return an account's sources."""
-    return _data([_source(source) for source in sources])
+    return with_data([_source(source) for source in sources])
 
 
 def _source(source: SourceView) -> dict[str, Any]:
@@ -280,10 +280,11 @@ def _source(source: SourceView) -> dict[str, Any]:
 
 def webhook_managed(*, name: str, status: Literal["enable", "disable"]) -> bytes:
     """Return the answer to the switching of a webhook (contract, section 6)."""
-    return _data({"name": name, "status": status})
+    return with_data({"name": name, "status": status})
 
 
-def _data(content: Any) -> bytes:
+def with_data(content: Any) -> bytes:
+    """Return a success with its content under ``data``, and nothing beside it."""
     return orjson.dumps({"status": "success", "data": content})
 
 

@@ -7,10 +7,8 @@ The contract names these calls and defines no body: they are ours, and stand in 
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
 from waypost.contract.errors import remark_of
-from waypost.contract.replies import status_word
+from waypost.contract.replies import status_word, with_data
 from waypost.contract.report_queries import ReportSpan
 from waypost.contract.times import format_date
 from waypost.domain.errors import FailureReason
@@ -23,12 +21,12 @@ Counts = dict[str, int]
 
 def settings_shown(*, linktrack: bool, skip_optin: bool) -> bytes:
     """Return the account's switches."""
-    return _data({"linktrack": linktrack, "skipoptin": skip_optin})
+    return with_data({"linktrack": linktrack, "skipoptin": skip_optin})
 
 
 def stats_shown(span: ReportSpan, granularity: str, periods: Sequence[tuple[str, Counts]], total: Counts) -> bytes:
     """Return counts by period; each is named by its first day."""
-    return _data(
+    return with_data(
         {
             **_span(span),
             "granularity": granularity,
@@ -61,7 +59,7 @@ class MessageLine:
 
 def messages_shown(span: ReportSpan, lines: Sequence[MessageLine], *, next_cursor: str) -> bytes:
     """Return a page of messages; ``next_cursor`` is ``""`` at the end."""
-    return _data({**_span(span), "messages": [_line(line) for line in lines], "next_cursor": next_cursor})
+    return with_data({**_span(span), "messages": [_line(line) for line in lines], "next_cursor": next_cursor})
 
 
 @value
@@ -100,7 +98,7 @@ class Summary:
 def summary_shown(span: ReportSpan, summary: Summary) -> bytes:
     """Return totals, and the same by template, failure, price and tag."""
     cost = summary.cost
-    return _data(
+    return with_data(
         {
             **_span(span),
             "total": summary.total,
@@ -160,7 +158,3 @@ def _time(at_us: int | None) -> str:
 
 def _span(span: ReportSpan) -> dict[str, str]:
     return {"start_date": span.start.isoformat(), "end_date": span.end.isoformat()}
-
-
-def _data(content: Any) -> bytes:
-    return orjson.dumps({"status": "success", "data": content})
