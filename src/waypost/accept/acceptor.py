@@ -100,12 +100,10 @@ class Acceptor:
         """Return the source a message goes out from, by the account's ``source_policy`` (contract, section 2.3)."""
         snapshot = self._directory.now
         if draft.names_source:
-            source = snapshot.sources.get(draft.source_given or "")
-            if source is not None and source.account_id == account.id:
+            source = snapshot.source_of(account.id, draft.source_given)
+            if source is not None or account.source_policy is SourcePolicy.STRICT:
                 return source
-            if account.source_policy is SourcePolicy.STRICT:
-                return None
-        return snapshot.default_sources.get(account.id)
+        return snapshot.source_of(account.id, None)
 
 
 def sources_of(request: Request) -> set[str]:

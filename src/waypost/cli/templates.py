@@ -307,15 +307,11 @@ def _one(records: "list[TemplateRecord]") -> "TemplateRecord":
 
 
 def _source(store: "DirectStore", account_id: str, named: str | None) -> "Source":
-    from waypost.web.template_desk import choose_source  # noqa: PLC0415
-
-    return _required(choose_source(store.read(store.snapshot), account_id, named))
+    return _required(store.read(store.snapshot).source_of(account_id, named))
 
 
 def _source_of(store: "DirectStore", account_id: str, waba_id: str) -> "Source":
-    from waypost.web.template_desk import source_for  # noqa: PLC0415
-
-    return _required(source_for(store.read(store.snapshot), account_id, waba_id))
+    return _required(store.read(store.snapshot).source_reaching(account_id, waba_id))
 
 
 def _required(source: "Source | None") -> "Source":

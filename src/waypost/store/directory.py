@@ -154,6 +154,21 @@ class Snapshot:
     endpoints: Mapping[str, Endpoint]
     endpoints_by_account: Mapping[str, tuple[Endpoint, ...]]
 
+    def source_of(self, account_id: str, named: str | None) -> Source | None:
+        """Return the account's source of this id, its default one for None; None if there is no such."""
+        if named is None:
+            return self.default_sources.get(account_id)
+        source = self.sources.get(named)
+        return source if source is not None and source.account_id == account_id else None
+
+    def source_reaching(self, account_id: str, waba_id: str) -> Source | None:
+        """Return a source of the account whose token reaches this business account; the default one if it does."""
+        default = self.default_sources.get(account_id)
+        if default is not None and default.waba_id == waba_id:
+            return default
+        own = (source for source in self.sources.values() if source.account_id == account_id)
+        return next((source for source in own if source.waba_id == waba_id), None)
+
 
 EMPTY: Final = Snapshot(-1, {}, {}, {}, {}, {}, {}, {})
 

@@ -18,7 +18,7 @@ from waypost.providers.cloud_api.template_calls import (
     fetch_template,
     upload_sample,
 )
-from waypost.store.directory import Snapshot, Source
+from waypost.store.directory import Source
 from waypost.store.template_reading import TemplateRecord
 from waypost.store.template_writing import keep_template, remove_template
 from waypost.store.transaction import Tx
@@ -35,23 +35,6 @@ class Store(Protocol):
     async def write(self, operation: Callable[[Tx], Result], *, account_id: str | None) -> Result:
         """Run one operation in a transaction; it is durable when this returns, and undone if it raises."""
         ...
-
-
-def choose_source(snapshot: Snapshot, account_id: str, named: str | None) -> Source | None:
-    """Return the account's source of this id, its default one for None; None if there is no such."""
-    if named is None:
-        return snapshot.default_sources.get(account_id)
-    source = snapshot.sources.get(named)
-    return source if source is not None and source.account_id == account_id else None
-
-
-def source_for(snapshot: Snapshot, account_id: str, waba_id: str) -> Source | None:
-    """Return a source of the account whose token reaches this business account; the default one if it does."""
-    default = snapshot.default_sources.get(account_id)
-    if default is not None and default.waba_id == waba_id:
-        return default
-    own = (source for source in snapshot.sources.values() if source.account_id == account_id)
-    return next((source for source in own if source.waba_id == waba_id), None)
 
 
 class TemplateDesk:

@@ -51,7 +51,7 @@ from waypost.store.transaction import Tx
 from waypost.web.auth import Principal
 from waypost.web.manage.editing import Editor
 from waypost.web.responses import json_response, reply_response
-from waypost.web.template_desk import TemplateDesk, choose_source
+from waypost.web.template_desk import TemplateDesk
 
 _MEMBERS = frozenset(
     {"name", "language", "category", "components", "allow_category_change", "parameter_format"}
@@ -125,7 +125,7 @@ class TemplateEndpoints:
         listing = parse_template_listing(query, name_member=name_member)
         if isinstance(listing, ContractRefusal):
             return reply_response(self._replies.refused(listing))
-        source = choose_source(self._directory.now, principal.account_id, source_of_query(query))
+        source = self._directory.now.source_of(principal.account_id, source_of_query(query))
         if source is None:
             return self._failed(CLIENT_NOT_FOUND)
         waba_id = source.waba_id
@@ -143,7 +143,7 @@ class TemplateEndpoints:
         named = parse_template_named(query, takes_id=takes_id)
         if isinstance(named, ContractRefusal):
             return reply_response(self._replies.refused(named))
-        source = choose_source(self._directory.now, principal.account_id, source_of_query(query))
+        source = self._directory.now.source_of(principal.account_id, source_of_query(query))
         if source is None:
             return self._failed(CLIENT_NOT_FOUND)
         found = await self._database.read(lambda tx: find_named(tx, source, named), account_id=principal.account_id)
@@ -155,7 +155,7 @@ class TemplateEndpoints:
         if isinstance(wanted, ContractRefusal):
             return reply_response(self._replies.refused(wanted))
         named = wanted.source or source_of_query(request.query_params)
-        source = choose_source(self._directory.now, principal.account_id, named)
+        source = self._directory.now.source_of(principal.account_id, named)
         if source is None:
             return self._failed(CLIENT_NOT_FOUND)
         editor = Editor.for_key(principal.key_id, ids=self._ids, clock=self._clock, sealer=self._sealer)

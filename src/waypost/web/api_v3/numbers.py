@@ -13,7 +13,6 @@ from waypost.store.directory import Directory
 from waypost.web.api_v2.templates import error_of_call
 from waypost.web.auth import Principal
 from waypost.web.responses import json_response, reply_response
-from waypost.web.template_desk import choose_source
 
 
 class NumberEndpoints:
@@ -52,7 +51,7 @@ class NumberEndpoints:
         )
 
     async def _fetch(self, principal: Principal, request: Request) -> Response | tuple[NumberDetails, BusinessProfile]:
-        source = choose_source(self._directory.now, principal.account_id, source_of_query(request.query_params))
+        source = self._directory.now.source_of(principal.account_id, source_of_query(request.query_params))
         if source is None:
             return reply_response(self._replies.failed(CLIENT_NOT_FOUND))
         number = await fetch_number(self._calls, source.identity)

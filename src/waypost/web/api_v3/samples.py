@@ -30,7 +30,7 @@ from waypost.web.api_v2.multipart import PREFIX, ReceivedFile, UploadFault, rece
 from waypost.web.api_v2.templates import error_of_call
 from waypost.web.auth import Principal
 from waypost.web.responses import json_response, reply_response
-from waypost.web.template_desk import TemplateDesk, choose_source
+from waypost.web.template_desk import TemplateDesk
 
 SAMPLE_BYTES_MAX: Final = VIDEO_BYTES_MAX
 """Ours: a sample is looked at once by a reviewer, and is held in memory while it is passed on."""
@@ -115,7 +115,7 @@ class SampleEndpoint:
         facts = await asyncio.to_thread(check_media, received.path)
         if not isinstance(facts, MediaFacts) or facts.kind.value != members["format"].strip().lower():
             return self._failed(BAD_MEDIA)
-        source = choose_source(self._directory.now, principal.account_id, source_of_query(members))
+        source = self._directory.now.source_of(principal.account_id, source_of_query(members))
         if source is None:
             return self._failed(CLIENT_NOT_FOUND)
         account_id = principal.account_id

@@ -36,7 +36,7 @@ from waypost.web.api_v2.templates import error_of_call, find_named, query_of
 from waypost.web.auth import Principal
 from waypost.web.manage.editing import Editor
 from waypost.web.responses import json_response, reply_response
-from waypost.web.template_desk import TemplateDesk, choose_source
+from waypost.web.template_desk import TemplateDesk
 
 
 class TemplateEditing:
@@ -133,7 +133,7 @@ class TemplateEditing:
         return json_response(template_edited(template_id=after.provider_id, status=after.status))
 
     def _source(self, principal: Principal, request: Request, named: str | None) -> Source | None:
-        return choose_source(self._directory.now, principal.account_id, named or source_of_query(request.query_params))
+        return self._directory.now.source_of(principal.account_id, named or source_of_query(request.query_params))
 
     def _editor(self, principal: Principal) -> Editor:
         return Editor.for_key(principal.key_id, ids=self._ids, clock=self._clock, sealer=self._sealer)

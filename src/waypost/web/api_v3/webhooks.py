@@ -20,7 +20,6 @@ from waypost.web.manage.editing_webhooks import alter_webhook
 from waypost.web.manage.problems import Problem
 from waypost.web.manage.requests import WebhookChange
 from waypost.web.responses import json_response, reply_response
-from waypost.web.template_desk import choose_source
 
 _HEADERS_MAX = 20
 """As of the manage API."""
@@ -109,10 +108,7 @@ class WebhookNamedEndpoints:
             len(wanted.headers) > _HEADERS_MAX or check_custom_headers(wanted.headers) is not None
         ):
             return is_invalid("headers")
-        if (
-            wanted.source is not None
-            and choose_source(self._directory.now, principal.account_id, wanted.source) is None
-        ):
+        if wanted.source is not None and self._directory.now.source_of(principal.account_id, wanted.source) is None:
             return CLIENT_NOT_FOUND
         return None
 

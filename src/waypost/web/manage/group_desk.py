@@ -17,7 +17,6 @@ from waypost.store.transaction import Tx
 from waypost.web.manage.context import Caller, ManageContext
 from waypost.web.manage.group_models import GroupChange, GroupCreation
 from waypost.web.manage.problems import Problem, ProblemKind, not_found
-from waypost.web.template_desk import choose_source
 
 Found = TypeVar("Found")
 
@@ -194,7 +193,7 @@ class GroupDesk:
 
     def _source(self, caller: Caller, source_id: str | None) -> Source:
         """Return the account's source that groups are asked of; raise ``Problem`` if there is none that may."""
-        source = choose_source(self._context.directory.now, caller.account_id, source_id)
+        source = self._context.directory.now.source_of(caller.account_id, source_id)
         if source is None:
             raise not_found("source")
         if not source.has_groups:

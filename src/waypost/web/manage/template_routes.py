@@ -31,7 +31,7 @@ from waypost.web.manage.template_models import (
     TemplateSync,
     TemplateView,
 )
-from waypost.web.template_desk import TemplateDesk, choose_source, source_for
+from waypost.web.template_desk import TemplateDesk
 
 Word = Annotated[str | None, Query(max_length=512)]
 
@@ -153,14 +153,14 @@ class TemplateRoutes:
         return record
 
     def _source(self, caller: Caller, source_id: str | None, *, place: str = "query.source_id") -> Source:
-        source = choose_source(self._context.directory.now, caller.account_id, source_id)
+        source = self._context.directory.now.source_of(caller.account_id, source_id)
         if source is None:
             message = "there is no default source" if source_id is None else "names a source that is not there"
             raise invalid(place, message, hint="List the account's sources, or connect one.")
         return source
 
     def _source_of(self, caller: Caller, record: TemplateRecord) -> Source:
-        source = source_for(self._context.directory.now, caller.account_id, record.waba_id)
+        source = self._context.directory.now.source_reaching(caller.account_id, record.waba_id)
         if source is None:
             raise Problem(
                 ProblemKind.CONFLICT,
