@@ -174,6 +174,8 @@ async def test_numbers_samples_and_webhooks_are_managed_by_v3(house):
     sample = await made(house, upload, data=form())
     assert sample["sample_id"].startswith("4::")
     assert (200, PNG) == await house.call("GET", "/api/v2/media/" + sample["url"].rpartition("/")[2])
+    _, metrics = await house.call("GET", "/metrics")
+    assert f"waypost_media_stored_bytes_total {float(len(PNG))}" in metrics.decode()
     header = {"type": "HEADER", "format": "IMAGE", "example": {"header_handle": [sample["sample_id"]]}}
     await made(house, json=NEW | {"components": [header, BODY]})
     listed = await made(house, f"{V2}/list?template_type=2", "GET")

@@ -171,6 +171,7 @@ class WebParts:
             ids=foundation.ids,
             replies=replies,
             settings=settings,
+            metrics=foundation.metrics,
             webhook_policy=webhook_policy(settings),
         )
         return {

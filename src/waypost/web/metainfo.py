@@ -1,6 +1,7 @@
 """The contract's management paths under ``metainfo``, in v2 and v3, and what answers each."""
 
 from waypost.contract.replies import FailureReplies
+from waypost.observe.metrics import Metrics
 from waypost.outbound.guard import OutboundPolicy
 from waypost.ports import BlobStore, Clock, IdFactory
 from waypost.providers.cloud_api.calls import GraphCalls
@@ -31,6 +32,7 @@ def build_metainfo(
     ids: IdFactory,
     replies: FailureReplies,
     settings: Settings,
+    metrics: Metrics,
     webhook_policy: OutboundPolicy,
 ) -> Operations:
     """Return the operations by path; those that the contract knows beside them are absent, and so 404."""
@@ -50,6 +52,7 @@ def build_metainfo(
         ids=ids,
         replies=replies,
         settings=settings,
+        metrics=metrics,
     )
     webhooks = WebhookNamedEndpoints(
         database=database,

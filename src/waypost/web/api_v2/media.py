@@ -5,29 +5,28 @@ import re
 from typing import Final
 from urllib.parse import quote
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from waypost.contract.errors import BAD_MEDIA, PARAMETER_MISSING
+from waypost.contract.errors import BAD_MEDIA
 from waypost.contract.replies import FailureReplies, media_deleted, media_uploaded, three_key
 from waypost.media.collector import Collector
 from waypost.media.filenames import safe_filename
 from waypost.media.sniff import DOCUMENT_BYTES_MAX, MediaFacts, check_media
-from waypost.media.temporary import prepare_directory
 from waypost.observe import get_logger
 from waypost.observe.metrics import Metrics
 from waypost.ports import BlobStore, Clock, IdFactory
 from waypost.settings import Settings
 from waypost.store.engine import Database
-from waypost.store.media import PENDING, STORED, Asset, count_stored_bytes, delete_asset, find_asset, insert_upload
-from waypost.web.api_v2.multipart import PREFIX, ReceivedFile, UploadFault, receive_file
+from waypost.store.media import PENDING, STORED, Asset, delete_asset, find_asset
+from waypost.web.api_v2.multipart import ReceivedFile
 from waypost.web.api_v2.ranges import UnsatisfiableRangeError, parse_range
+from waypost.web.api_v2.uploads import UploadDesk, UploadForm
 from waypost.web.auth import Principal
 from waypost.web.responses import json_response, reply_response
 
-FILE_PART: Final = "file"
 UPLOADS_MAX: Final = 16
-"""Uploads being judged and stored at once; more wait. Receiving holds no place: a slow client must not take one."""
+"""Uploads being judged and stored at once."""
 _MIME_TYPE: Final = re.compile(
     r"[a-zA-Z0-9!#$&^_.+-]{1,64}/[a-zA-Z0-9!#$&^_.+-]{1,100}(?:; ?[a-z]{1,20}=[\w.+-]{1,60})?"
 )
@@ -43,12 +42,7 @@ _logger = get_logger("media")
 
 
 class MediaEndpoints:
-    """
-    Answers media calls of one account.
-
-    Temporary files are in the data directory's ``incoming``, which is made; what a crash left there a day ago is
-    removed.
-    """
+    """Answers media calls of one account."""
 
     def __init__(
         self,
@@ -66,77 +60,36 @@ class MediaEndpoints:
         self._blobs = blobs
         self._collector = collector
         self._clock = clock
-        self._ids = ids
         self._replies = replies
-        self._limits = settings.limits
-        self._metrics = metrics
-        self._slots = asyncio.Semaphore(UPLOADS_MAX)
-        self._directory = settings.data_dir / "incoming"
-        prepare_directory(self._directory, prefix=PREFIX)
+        self._body_bytes_max = settings.limits.upload_body_bytes_max
+        self._uploads = UploadDesk(
+            UploadForm(file_bytes_max=DOCUMENT_BYTES_MAX, body_bytes_max=self._body_bytes_max, at_once_max=UPLOADS_MAX),
+            database=database,
+            blobs=blobs,
+            clock=clock,
+            ids=ids,
+            replies=replies,
+            settings=settings,
+            metrics=metrics,
+        )
 
     async def upload(self, principal: Principal, request: Request) -> Response:
         """Take a file, and answer its id once its bytes and its row are durable."""
         length = request.headers.get("content-length", "")
-        if length.isdecimal() and int(length[:20]) > self._limits.upload_body_bytes_max:
+        if length.isdecimal() and int(length[:20]) > self._body_bytes_max:
             return reply_response(three_key(413))
-        try:
-            received = await receive_file(
-                request.stream(),
-                request.headers.get("content-type", ""),
-                directory=self._directory,
-                part=FILE_PART,
-                file_bytes_max=DOCUMENT_BYTES_MAX,
-                body_bytes_max=self._limits.upload_body_bytes_max,
-            )
-            if isinstance(received, ReceivedFile):
-                try:
-                    async with self._slots:
-                        return await self._keep(principal, received)
-                finally:
-                    await asyncio.to_thread(received.path.unlink, missing_ok=True)
-        except ClientDisconnect:
-            return Response(status_code=400)
-        except OSError as error:
-            _logger.error("media.upload_not_stored", detail=str(error))  # noqa: TRY400 - expected of disks
-            return reply_response(three_key(503), headers={"Retry-After": "5"})
-        match received:
-            case UploadFault.BODY_TOO_LARGE:
-                return reply_response(three_key(413))
-            case UploadFault.FILE_TOO_LARGE:
-                return reply_response(self._replies.failed(BAD_MEDIA))
-            case UploadFault.NO_FILE:
-                return reply_response(self._replies.failed(PARAMETER_MISSING))
+        return await self._uploads.receive(request, lambda received: self._keep(principal.account_id, received))
 
-    async def _keep(self, principal: Principal, received: ReceivedFile) -> Response:
-        account_id = principal.account_id
+    async def _keep(self, account_id: str, received: ReceivedFile) -> Response:
         facts = await asyncio.to_thread(check_media, received.path)
         if not isinstance(facts, MediaFacts):
             _logger.info("media.upload_refused", account_id=account_id, fault=facts.fault.value)
             return reply_response(self._replies.failed(BAD_MEDIA))
-        stored_bytes = await self._database.read(lambda tx: count_stored_bytes(tx, account_id), account_id=account_id)
-        if stored_bytes + facts.size_bytes > self._limits.account_stored_bytes_max:
-            return reply_response(three_key(429), headers={"Retry-After": "3600"})
-        digest = await self._blobs.put(received.path)
-        media_id = self._ids.new()
-        await self._database.write(
-            lambda tx: insert_upload(
-                tx,
-                account_id=account_id,
-                media_id=media_id,
-                digest=digest,
-                mime_type=facts.mime_type,
-                kind=facts.kind.value,
-                size_bytes=facts.size_bytes,
-                filename=None if received.filename is None else safe_filename(received.filename),
-                now_us=self._clock.now_us(),
-            ),
-            account_id=account_id,
-        )
-        self._metrics.media_stored_bytes.inc(facts.size_bytes)
-        _logger.info(
-            "media.stored", account_id=account_id, media_id=media_id, kind=facts.kind.value, size_bytes=facts.size_bytes
-        )
-        return json_response(media_uploaded(media_id))
+        refusal = await self._uploads.refuse_for_room(account_id, facts)
+        if refusal is not None:
+            return refusal
+        filename = None if received.filename is None else safe_filename(received.filename)
+        return json_response(media_uploaded(await self._uploads.keep(account_id, received, facts, filename=filename)))
 
     async def get(self, principal: Principal, request: Request) -> Response:
         """Send a file, or a range of it; an inbound file that has not been fetched yet is fetched now."""
