@@ -10,15 +10,26 @@ from typing import TypeVar
 
 from waypost.domain.group import GroupState
 from waypost.providers.cloud_api import groups as upstream
-from waypost.providers.cloud_api.calls import CallFailure, CallFailureKind
+from waypost.providers.cloud_api.calls import CallFailure
 from waypost.store.directory import Source
 from waypost.store.groups import GroupRecord, add_group, find_group, hold_group, keep_request, save_group
 from waypost.store.transaction import Tx
+from waypost.web.manage.call_problems import CallHints, problem_of_call
 from waypost.web.manage.context import Caller, ManageContext
 from waypost.web.manage.group_models import GroupChange, GroupCreation
 from waypost.web.manage.problems import Problem, ProblemKind, not_found
 
 Found = TypeVar("Found")
+
+_HINTS = CallHints(
+    noun="group",
+    refused="What it takes of groups, and its codes, stand in docs/groups.md.",
+    credentials="Run: waypost doctor. The token needs whatsapp_business_messaging, the number a right to groups.",
+    throttled="Wait a minute, and ask less often.",
+    retry_after_seconds=60,
+    unreachable="It may have been done all the same: list the groups before you try again.",
+    tells_code=True,
+)
 
 
 class GroupDesk:
@@ -229,38 +240,5 @@ def _hold(tx: Tx, record: GroupRecord) -> GroupRecord | None:
 def _done(found: Found | CallFailure) -> Found:
     """Return what a call yielded; raise ``Problem`` for a failure."""
     if isinstance(found, CallFailure):
-        raise _failed(found)
+        raise problem_of_call(found, _HINTS)
     return found
-
-
-def _failed(failure: CallFailure) -> Problem:
-    code = "" if failure.provider_code is None else f" (code {failure.provider_code})"
-    told = f"{failure.detail}{code}"
-    match failure.kind:
-        case CallFailureKind.REFUSED:
-            return Problem(
-                ProblemKind.CONFLICT,
-                f"The provider refuses it: {told}",
-                hint="What it takes of groups, and its codes, stand in docs/groups.md.",
-            )
-        case CallFailureKind.NOT_FOUND:
-            return not_found("group")
-        case CallFailureKind.CREDENTIALS:
-            return Problem(
-                ProblemKind.CONFLICT,
-                f"The provider does not take the source's token for this: {told}",
-                hint="Run: waypost doctor. The token needs whatsapp_business_messaging, the number a right to groups.",
-            )
-        case CallFailureKind.THROTTLED:
-            return Problem(
-                ProblemKind.PROVIDER_BUSY,
-                f"The provider wants fewer calls: {told}",
-                hint="Wait a minute, and ask less often.",
-                retry_after_seconds=60,
-            )
-        case CallFailureKind.UNREACHABLE:
-            return Problem(
-                ProblemKind.PROVIDER_AWAY,
-                f"The provider gave no answer: {told}",
-                hint="It may have been done all the same: list the groups before you try again.",
-            )

@@ -2,62 +2,43 @@
 
 from waypost.providers.cloud_api.calls import CallFailure, CallFailureKind
 from waypost.store.template_reading import TemplateRecord
-from waypost.web.manage.problems import Problem, ProblemKind, invalid, not_found
+from waypost.web.manage.call_problems import CallHints, problem_of_call
+from waypost.web.manage.problems import Problem, invalid
 from waypost.web.manage.template_models import PreviewView, TemplatePreview
 from waypost.web.template_preview import count_variables, render_template
 
 _MEMBERS = frozenset({"name", "language", "category", "components", "parameter_format", "message_send_ttl_seconds"})
+_HINTS = CallHints(
+    noun="template",
+    refused="Only approved, rejected and paused templates can be changed, once in 24 hours.",
+    credentials="Run: waypost doctor. The token needs whatsapp_business_management.",
+    throttled="Wait an hour: it counts calls by the hour.",
+    retry_after_seconds=3_600,
+    unreachable="Look whether it was done all the same, then try again.",
+)
 
 
 def made(end: TemplateRecord | CallFailure) -> TemplateRecord:
     """Return the template that was made or changed, or raise why it was not."""
     if isinstance(end, CallFailure):
-        raise problem_of(end)
+        raise _problem_of(end)
     return end
 
 
 def removed(end: CallFailure | None) -> None:
     """Raise why a template was not deleted."""
     if end is not None:
-        raise problem_of(end)
+        raise _problem_of(end)
 
 
-def problem_of(failure: CallFailure, *, noun: str = "template") -> Problem:
-    """Return a call that the provider did not carry out, as a problem with what to do about it."""
-    match failure.kind:
-        case CallFailureKind.REFUSED if failure.member in _MEMBERS:
-            return invalid(
-                f"body.{failure.member}",
-                f"the provider refuses it: {failure.detail}",
-                hint="Change it as the provider asks, and try again.",
-            )
-        case CallFailureKind.REFUSED:
-            return Problem(
-                ProblemKind.CONFLICT,
-                f"The provider refuses it: {failure.detail}",
-                hint="Only approved, rejected and paused templates can be changed, once in 24 hours.",
-            )
-        case CallFailureKind.NOT_FOUND:
-            return not_found(noun)
-        case CallFailureKind.CREDENTIALS:
-            return Problem(
-                ProblemKind.CONFLICT,
-                f"The provider does not take the source's token for this: {failure.detail}",
-                hint="Run: waypost doctor. The token needs whatsapp_business_management.",
-            )
-        case CallFailureKind.THROTTLED:
-            return Problem(
-                ProblemKind.PROVIDER_BUSY,
-                f"The provider wants fewer calls: {failure.detail}",
-                hint="Wait an hour: it counts calls by the hour.",
-                retry_after_seconds=3_600,
-            )
-        case CallFailureKind.UNREACHABLE:
-            return Problem(
-                ProblemKind.PROVIDER_AWAY,
-                f"The provider gave no answer: {failure.detail}",
-                hint="Look whether it was done all the same, then try again.",
-            )
+def _problem_of(failure: CallFailure) -> Problem:
+    if failure.kind is CallFailureKind.REFUSED and failure.member in _MEMBERS:
+        return invalid(
+            f"body.{failure.member}",
+            f"the provider refuses it: {failure.detail}",
+            hint="Change it as the provider asks, and try again.",
+        )
+    return problem_of_call(failure, _HINTS)
 
 
 def preview_of(record: TemplateRecord, request: TemplatePreview) -> PreviewView:
