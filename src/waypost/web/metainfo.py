@@ -15,6 +15,7 @@ from waypost.web.api_v3.numbers import NumberEndpoints
 from waypost.web.api_v3.samples import SampleEndpoint
 from waypost.web.api_v3.templates import TemplateEditing
 from waypost.web.api_v3.webhooks import WebhookNamedEndpoints
+from waypost.web.metainfo_context import MetainfoContext
 from waypost.web.template_desk import TemplateDesk
 
 _V2 = "/api/v2/metainfo"
@@ -36,24 +37,18 @@ def build_metainfo(
     webhook_policy: OutboundPolicy,
 ) -> Operations:
     """Return the operations by path; those that the contract knows beside them are absent, and so 404."""
-    desk = TemplateDesk(database, calls, clock=clock)
-    templates = TemplateEndpoints(
-        database=database, directory=directory, desk=desk, sealer=sealer, clock=clock, ids=ids, replies=replies
-    )
-    editing = TemplateEditing(
-        database=database, directory=directory, desk=desk, sealer=sealer, clock=clock, ids=ids, replies=replies
-    )
-    samples = SampleEndpoint(
+    context = MetainfoContext(
         database=database,
         directory=directory,
-        blobs=blobs,
-        desk=desk,
+        desk=TemplateDesk(database, calls, clock=clock),
+        sealer=sealer,
         clock=clock,
         ids=ids,
         replies=replies,
-        settings=settings,
-        metrics=metrics,
     )
+    templates = TemplateEndpoints(context)
+    editing = TemplateEditing(context)
+    samples = SampleEndpoint(context, blobs=blobs, settings=settings, metrics=metrics)
     webhooks = WebhookNamedEndpoints(
         database=database,
         directory=directory,

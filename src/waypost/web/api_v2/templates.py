@@ -10,11 +10,7 @@ from waypost.contract.errors import (
     CLIENT_NOT_FOUND,
     INVALID_TEMPLATE,
     PARAMETER_MISSING,
-    PLATFORM_ERROR,
-    TECHNICAL_ERROR,
-    ContractError,
     ContractRefusal,
-    is_invalid,
 )
 from waypost.contract.management_replies import (
     TemplateView,
@@ -24,63 +20,32 @@ from waypost.contract.management_replies import (
     template_statuses_in_full,
     templates_listed,
 )
-from waypost.contract.replies import FailureReplies
 from waypost.contract.template_management import TemplateDefinition, parse_template_creation, parse_wrapped_creation
 from waypost.contract.template_queries import (
     TemplateListing,
-    TemplateNamed,
     parse_template_listing,
     parse_template_named,
     source_of_query,
     type_of,
 )
-from waypost.ports import Clock, IdFactory
-from waypost.providers.cloud_api.calls import CallFailure, CallFailureKind
-from waypost.store.directory import Directory, Source
-from waypost.store.engine import Database
-from waypost.store.sealing import Sealer
+from waypost.providers.cloud_api.calls import CallFailure
 from waypost.store.template_reading import (
     TemplateFilter,
     TemplateRecord,
     count_templates,
-    find_named_templates,
-    find_template_by_id,
     list_templates,
 )
 from waypost.store.transaction import Tx
 from waypost.web.auth import Principal
-from waypost.web.manage.editing import Editor
-from waypost.web.responses import json_response, reply_response
-from waypost.web.template_desk import TemplateDesk
-
-_MEMBERS = frozenset(
-    {"name", "language", "category", "components", "allow_category_change", "parameter_format"}
-    | {"message_send_ttl_seconds"}
-)
-"""What a caller can mend; a refusal about any other part of upstream's request is the platform's trouble."""
+from waypost.web.metainfo_context import MetainfoContext, error_of_call, find_named, query_of
+from waypost.web.responses import json_response
 
 
 class TemplateEndpoints:
     """Answers from the mirror of the chosen source's business account, and makes new templates through the desk."""
 
-    def __init__(
-        self,
-        *,
-        database: Database,
-        directory: Directory,
-        desk: TemplateDesk,
-        sealer: Sealer,
-        clock: Clock,
-        ids: IdFactory,
-        replies: FailureReplies,
-    ) -> None:
-        self._database = database
-        self._directory = directory
-        self._desk = desk
-        self._sealer = sealer
-        self._clock = clock
-        self._ids = ids
-        self._replies = replies
+    def __init__(self, context: MetainfoContext) -> None:
+        self._context = context
 
     async def status(self, principal: Principal, request: Request) -> Response:
         """Say how far a template is, in each of its languages."""
@@ -121,15 +86,15 @@ class TemplateEndpoints:
     async def _list(self, principal: Principal, request: Request, *, name_member: str | None) -> Response:
         query = query_of(request)
         if query is None:
-            return self._failed(PARAMETER_MISSING)
+            return self._context.failed(PARAMETER_MISSING)
         listing = parse_template_listing(query, name_member=name_member)
         if isinstance(listing, ContractRefusal):
-            return reply_response(self._replies.refused(listing))
-        source = self._directory.now.source_of(principal.account_id, source_of_query(query))
+            return self._context.refused(listing)
+        source = self._context.source_of(principal, source_of_query(query))
         if source is None:
-            return self._failed(CLIENT_NOT_FOUND)
+            return self._context.failed(CLIENT_NOT_FOUND)
         waba_id = source.waba_id
-        total, records = await self._database.read(
+        total, records = await self._context.database.read(
             lambda tx: _read_part(tx, principal.account_id, waba_id, listing), account_id=principal.account_id
         )
         return json_response(templates_listed(_views(records), total=total, limit=listing.limit, offset=listing.offset))
@@ -139,62 +104,30 @@ class TemplateEndpoints:
     ) -> Response | Sequence[TemplateRecord]:
         query = query_of(request)
         if query is None:
-            return self._failed(PARAMETER_MISSING)
+            return self._context.failed(PARAMETER_MISSING)
         named = parse_template_named(query, takes_id=takes_id)
         if isinstance(named, ContractRefusal):
-            return reply_response(self._replies.refused(named))
-        source = self._directory.now.source_of(principal.account_id, source_of_query(query))
+            return self._context.refused(named)
+        source = self._context.source_of(principal, source_of_query(query))
         if source is None:
-            return self._failed(CLIENT_NOT_FOUND)
-        found = await self._database.read(lambda tx: find_named(tx, source, named), account_id=principal.account_id)
-        return found or self._failed(INVALID_TEMPLATE)
+            return self._context.failed(CLIENT_NOT_FOUND)
+        found = await self._context.database.read(
+            lambda tx: find_named(tx, source, named), account_id=principal.account_id
+        )
+        return found or self._context.failed(INVALID_TEMPLATE)
 
     async def _create(
         self, principal: Principal, request: Request, wanted: TemplateDefinition | ContractRefusal
     ) -> Response:
         if isinstance(wanted, ContractRefusal):
-            return reply_response(self._replies.refused(wanted))
-        named = wanted.source or source_of_query(request.query_params)
-        source = self._directory.now.source_of(principal.account_id, named)
+            return self._context.refused(wanted)
+        source = self._context.source_of(principal, wanted.source or source_of_query(request.query_params))
         if source is None:
-            return self._failed(CLIENT_NOT_FOUND)
-        editor = Editor.for_key(principal.key_id, ids=self._ids, clock=self._clock, sealer=self._sealer)
-        made = await self._desk.create(editor, source, wanted.upstream)
+            return self._context.failed(CLIENT_NOT_FOUND)
+        made = await self._context.desk.create(self._context.editor_of(principal), source, wanted.upstream)
         if isinstance(made, CallFailure):
-            return self._failed(error_of_call(made))
+            return self._context.failed(error_of_call(made))
         return json_response(template_created(template_id=made.provider_id, status=made.status, category=made.category))
-
-    def _failed(self, error: ContractError) -> Response:
-        return reply_response(self._replies.failed(error))
-
-
-def find_named(tx: Tx, source: Source, named: TemplateNamed) -> list[TemplateRecord]:
-    """Return the languages of the template meant, one if it is named by its id; none: the source has no such."""
-    if not named.template_id:
-        return find_named_templates(tx, source.account_id, source.waba_id, named.name)
-    record = find_template_by_id(tx, source.account_id, named.template_id)
-    return [record] if record is not None and record.waba_id == source.waba_id else []
-
-
-def error_of_call(failure: CallFailure) -> ContractError:
-    """Return the contract's words for a call that the provider did not carry out."""
-    match failure.kind:
-        case CallFailureKind.REFUSED if failure.member in _MEMBERS:
-            return is_invalid(failure.member or "")
-        case CallFailureKind.REFUSED:
-            return PLATFORM_ERROR
-        case CallFailureKind.NOT_FOUND:
-            return INVALID_TEMPLATE
-        case CallFailureKind.CREDENTIALS:
-            return CLIENT_NOT_FOUND
-        case CallFailureKind.THROTTLED | CallFailureKind.UNREACHABLE:
-            return TECHNICAL_ERROR
-
-
-def query_of(request: Request) -> dict[str, str] | None:
-    """Return the query's members, the last of each name; None for one that holds what cannot be looked for."""
-    query = dict(request.query_params)
-    return None if any("\x00" in written for written in query.values()) else query
 
 
 def _read_part(tx: Tx, account_id: str, waba_id: str, listing: TemplateListing) -> tuple[int, list[TemplateRecord]]:

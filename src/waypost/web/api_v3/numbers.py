@@ -10,8 +10,8 @@ from waypost.contract.template_queries import source_of_query
 from waypost.providers.cloud_api.calls import CallFailure, GraphCalls
 from waypost.providers.cloud_api.onboarding import BusinessProfile, NumberDetails, fetch_number, fetch_profile
 from waypost.store.directory import Directory
-from waypost.web.api_v2.templates import error_of_call
 from waypost.web.auth import Principal
+from waypost.web.metainfo_context import error_of_call
 from waypost.web.responses import json_response, reply_response
 
 

@@ -9,26 +9,22 @@ from starlette.responses import Response
 from waypost.contract.errors import (
     BAD_MEDIA,
     CLIENT_NOT_FOUND,
-    ContractError,
     ContractRefusal,
 )
 from waypost.contract.management_replies import sample_uploaded
-from waypost.contract.replies import FailureReplies
 from waypost.contract.template_queries import check_sample_format, source_of_query
 from waypost.media.filenames import safe_filename
 from waypost.media.sniff import VIDEO_BYTES_MAX, MediaFacts, check_media
 from waypost.observe.metrics import Metrics
-from waypost.ports import BlobStore, Clock, IdFactory
+from waypost.ports import BlobStore
 from waypost.providers.cloud_api.calls import CallFailure
 from waypost.settings import Settings
-from waypost.store.directory import Directory, Source
-from waypost.store.engine import Database
+from waypost.store.directory import Source
 from waypost.web.api_v2.multipart import ReceivedFile
-from waypost.web.api_v2.templates import error_of_call
 from waypost.web.api_v2.uploads import UploadDesk, UploadForm
 from waypost.web.auth import Principal
-from waypost.web.responses import json_response, reply_response
-from waypost.web.template_desk import TemplateDesk
+from waypost.web.metainfo_context import MetainfoContext, error_of_call
+from waypost.web.responses import json_response
 
 SAMPLE_BYTES_MAX: Final = VIDEO_BYTES_MAX
 """Ours: a sample is looked at once by a reviewer, and is held in memory while it is passed on."""
@@ -48,20 +44,13 @@ class SampleEndpoint:
 
     def __init__(
         self,
+        context: MetainfoContext,
         *,
-        database: Database,
-        directory: Directory,
         blobs: BlobStore,
-        desk: TemplateDesk,
-        clock: Clock,
-        ids: IdFactory,
-        replies: FailureReplies,
         settings: Settings,
         metrics: Metrics,
     ) -> None:
-        self._directory = directory
-        self._desk = desk
-        self._replies = replies
+        self._context = context
         self._base_url = settings.base_url
         self._uploads = UploadDesk(
             UploadForm(
@@ -70,11 +59,11 @@ class SampleEndpoint:
                 at_once_max=_AT_ONCE_MAX,
                 texts=_TEXTS,
             ),
-            database=database,
+            database=context.database,
             blobs=blobs,
-            clock=clock,
-            ids=ids,
-            replies=replies,
+            clock=context.clock,
+            ids=context.ids,
+            replies=context.replies,
             settings=settings,
             metrics=metrics,
         )
@@ -87,29 +76,26 @@ class SampleEndpoint:
         members = {**request.query_params, **received.texts}
         refusal = check_sample_format(members.get("format"))
         if isinstance(refusal, ContractRefusal):
-            return reply_response(self._replies.refused(refusal))
+            return self._context.refused(refusal)
         facts = await asyncio.to_thread(check_media, received.path)
         if not isinstance(facts, MediaFacts) or facts.kind.value != members["format"].strip().lower():
-            return self._failed(BAD_MEDIA)
-        source = self._directory.now.source_of(principal.account_id, source_of_query(members))
+            return self._context.failed(BAD_MEDIA)
+        source = self._context.source_of(principal, source_of_query(members))
         if source is None:
-            return self._failed(CLIENT_NOT_FOUND)
+            return self._context.failed(CLIENT_NOT_FOUND)
         no_room = await self._uploads.refuse_for_room(source.account_id, facts)
         return no_room if no_room is not None else await self._keep(source, received, facts)
 
     async def _keep(self, source: Source, received: ReceivedFile, facts: MediaFacts) -> Response:
         named = None if received.filename is None else safe_filename(received.filename)
         filename = named or f"sample-{facts.kind.value}"
-        handle = await self._desk.upload_sample(
+        handle = await self._context.desk.upload_sample(
             source,
             data=await asyncio.to_thread(received.path.read_bytes),
             mime_type=facts.mime_type,
             filename=filename,
         )
         if isinstance(handle, CallFailure):
-            return self._failed(error_of_call(handle))
+            return self._context.failed(error_of_call(handle))
         media_id = await self._uploads.keep(source.account_id, received, facts, filename=filename)
         return json_response(sample_uploaded(sample_id=handle, url=f"{self._base_url}/api/v2/media/{media_id}"))
-
-    def _failed(self, error: ContractError) -> Response:
-        return reply_response(self._replies.failed(error))

@@ -13,12 +13,12 @@ from waypost.store.directory import Directory
 from waypost.store.engine import Database
 from waypost.store.sealing import Sealer
 from waypost.store.transaction import Tx
-from waypost.web.api_v2.templates import query_of
 from waypost.web.auth import Principal
 from waypost.web.manage.editing import Editor
 from waypost.web.manage.editing_webhooks import alter_webhook
 from waypost.web.manage.problems import Problem
 from waypost.web.manage.requests import WebhookChange
+from waypost.web.metainfo_context import query_of
 from waypost.web.responses import json_response, reply_response
 
 _HEADERS_MAX = 20
