@@ -6,7 +6,7 @@ from tests.manage.conftest import Api
 
 from waypost.web.auth import SCOPES
 from waypost.web.contract_openapi import scoped_name
-from waypost.web.manage.app import PREFIX
+from waypost.web.manage.guarding import PREFIX
 from waypost.web.openapi import operations_of
 
 

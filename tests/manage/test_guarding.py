@@ -5,7 +5,8 @@ from tests.manage.conftest import Api
 
 from waypost.store.engine import StoreUnavailableError
 from waypost.web.auth import SCOPES
-from waypost.web.manage.app import PREFIX, build_manage_app
+from waypost.web.manage.app import build_manage_app
+from waypost.web.manage.guarding import PREFIX
 
 
 async def test_without_a_right_key_nothing_is_answered(api: Api) -> None:

@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -23,7 +23,6 @@ from waypost.web.manage.traffic_routes import MediaRoutes, MessageRoutes
 from waypost.web.manage.webhook_routes import WebhookRoutes
 from waypost.web.openapi import build_openapi
 
-PREFIX = "/manage/v1"
 _HEADERS = {
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
@@ -35,7 +34,8 @@ _HEADERS = {
 def build_manage_app(context: ManageContext) -> FastAPI:
     """Return the application: ``/manage/v1`` behind a key, and ``/docs`` and ``/openapi.json`` open to all."""
     app = FastAPI(title="Waypost", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
-    router = APIRouter(prefix=PREFIX, route_class=Gate(context).route_class())
+    # Straight into the application's own router: what is included in it is worked out once more at the first request.
+    app.router.route_class = Gate(context).route_class()
     for group in (
         OverviewRoutes,
         AccountRoutes,
@@ -50,8 +50,7 @@ def build_manage_app(context: ManageContext) -> FastAPI:
         GroupRoutes,
         ExportRoutes,
     ):
-        group(context).add_to(router)
-    app.include_router(router)
+        group(context).add_to(app.router)
     Documents(
         build=lambda: build_openapi(
             app,
@@ -63,7 +62,7 @@ def build_manage_app(context: ManageContext) -> FastAPI:
 
     async def refuse(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return answer_problem(routing_problem(error, allowed=_methods_of(router, request.url.path)), ids=context.ids)
+        return answer_problem(routing_problem(error, allowed=_methods_of(app, request.url.path)), ids=context.ids)
 
     app.add_exception_handler(HTTPException, refuse)
     app.add_middleware(_Headers)
@@ -87,10 +86,10 @@ class _Headers:
         await self._app(scope, receive, send_with_headers)
 
 
-def _methods_of(router: APIRouter, path: str) -> list[str]:
+def _methods_of(app: FastAPI, path: str) -> list[str]:
     """Return the methods that a path takes: each route knows only its own."""
     methods: set[str] = set()
-    for route in router.routes:
+    for route in app.routes:
         if isinstance(route, APIRoute) and route.path_regex.match(path):
             methods |= route.methods or set()
     return sorted(methods) or ["GET"]  # the documents

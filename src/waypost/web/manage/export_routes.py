@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from waypost.web.manage.context import ManageContext
-from waypost.web.manage.guarding import Calling
+from waypost.web.manage.guarding import PREFIX, Calling
 from waypost.web.manage.problems import Problem, ProblemKind, invalid
 from waypost.web.manage.views import as_microseconds
 from waypost.web.reports.exporting import (
@@ -45,7 +45,7 @@ class ExportRoutes:
         """Add the routes."""
         for kind, handler in ((ExportKind.MESSAGES, self.messages), (ExportKind.EVENTS, self.events)):
             router.add_api_route(
-                f"/exports/{kind.value}",
+                f"{PREFIX}/exports/{kind.value}",
                 handler,
                 methods=["GET"],
                 operation_id=f"exports.{kind.value}",

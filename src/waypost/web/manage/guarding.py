@@ -25,6 +25,7 @@ from waypost.web.manage.context import Caller, ManageContext
 from waypost.web.manage.editing import Editor
 from waypost.web.manage.problems import Fault, Problem, ProblemKind, not_found
 
+PREFIX: Final = "/manage/v1"
 ACCOUNT_HEADER: Final = "waypost-account"
 PROBLEM_JSON: Final = "application/problem+json"
 _RETRY_SECONDS: Final = 2
@@ -252,9 +253,13 @@ class Calls:
         status: int = 200,
         responses: dict[int | str, dict[str, Any]] | None = None,
     ) -> None:
-        """Add one call; ``status`` is that of success, ``responses`` describes answers that are no closed model."""
+        """
+        Add one call under ``PREFIX``.
+
+        ``status`` is that of success; ``responses`` describes answers that are no closed model.
+        """
         self._router.add_api_route(
-            path,
+            PREFIX + path,
             handler,
             methods=[method],
             operation_id=operation,
