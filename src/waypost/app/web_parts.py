@@ -142,25 +142,6 @@ class WebParts:
             replies,
             on_told=self._wake_notifier,
         )
-        sources = SourceEndpoints(
-            database=foundation.database,
-            directory=foundation.directory,
-            sealer=foundation.sealer,
-            clock=foundation.clock,
-            ids=foundation.ids,
-            replies=replies,
-            default_provider=settings.default_provider,
-        )
-        media = MediaEndpoints(
-            database=foundation.database,
-            blobs=foundation.blobs,
-            collector=self._collector,
-            clock=foundation.clock,
-            ids=foundation.ids,
-            replies=replies,
-            settings=settings,
-            metrics=foundation.metrics,
-        )
         metainfo = build_metainfo(
             database=foundation.database,
             directory=foundation.directory,
@@ -182,14 +163,45 @@ class WebParts:
             "/api/v2/consent": {"POST": Operation("consent.check", consents.check)},
             "/api/v2/consent/manage": {"POST": Operation("consent.manage", consents.manage)},
             "/api/v2/consent/blocklist": {"POST": Operation("consent.blocklist", consents.blocklist)},
+            **self._media(replies),
+            "/api/v2/metainfo/webhook/manage_webhook": {
+                "POST": Operation("webhooks.manage_webhook", self._webhook_switch(replies).switch)
+            },
+            **self._sources(replies),
+        }
+
+    def _media(self, replies: FailureReplies) -> Operations:
+        foundation = self._foundation
+        media = MediaEndpoints(
+            database=foundation.database,
+            blobs=foundation.blobs,
+            collector=self._collector,
+            clock=foundation.clock,
+            ids=foundation.ids,
+            replies=replies,
+            settings=foundation.settings,
+            metrics=foundation.metrics,
+        )
+        return {
             "/api/v2/media/upload": {"POST": Operation("media.upload", media.upload, takes_stream=True)},
             "/api/v2/media/{id}": {
                 "GET": Operation("media.get", media.get),
                 "DELETE": Operation("media.delete", media.delete),
             },
-            "/api/v2/metainfo/webhook/manage_webhook": {
-                "POST": Operation("webhooks.manage_webhook", self._webhook_switch(replies).switch)
-            },
+        }
+
+    def _sources(self, replies: FailureReplies) -> Operations:
+        foundation = self._foundation
+        sources = SourceEndpoints(
+            database=foundation.database,
+            directory=foundation.directory,
+            sealer=foundation.sealer,
+            clock=foundation.clock,
+            ids=foundation.ids,
+            replies=replies,
+            default_provider=foundation.settings.default_provider,
+        )
+        return {
             "/api/v2/source": {
                 "GET": Operation("sources.list", sources.list),
                 "POST": Operation("sources.create", sources.create),
