@@ -1,6 +1,8 @@
 """``waypost messages send``: one message, or one to each recipient of a file, through a running gateway."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -80,40 +82,88 @@ def send(
         "--recipient-column": recipient_column, "--skip-bad": skip_bad, "--again": again, "--detach": detach,
         "--pause-on-interrupt": pause_on_interrupt,
     }  # fmt: skip
+    connect = partial(open_client, base_url=base_url, api_key=api_key, data_dir=data_dir)
     if recipient is not None:
         _refuse(for_many, "is for a file of recipients")
-        if [text, file, url].count(None) != 2:
-            raise CommandFailure(ExitCode.USAGE, "Give one of --text, --file and --media-url.")
-        client = open_client(base_url=base_url, api_key=api_key, data_dir=data_dir)
-        entry: dict[str, Any] = {"recipient_whatsapp": recipient, "message_type": "text"}
-        if text is not None:
-            entry["type_text"] = [{"content": text}]
-        else:
-            attachment: dict[str, Any] = {"attachment_url": url, "attachment_type": media_type}
-            if file is not None:
-                attachment = {"attachment_id": _uploaded(client, file)}
-                source = source or _default_source(client.get(_SOURCES))
-            if caption is not None:
-                attachment["caption"] = caption
-            entry |= {"message_type": "media", "type_media": [{"attachments": [attachment]}]}
-        _send_one(client, _with(entry, source, header), waits=wait, as_json=as_json)
+        _send_to_one(
+            connect, recipient, text=text, file=file, url=url, media_type=media_type, caption=caption, source=source,
+            header=header, waits=wait, as_json=as_json,
+        )  # fmt: skip
         return None
     _refuse({"--media-url": url, "--caption": caption, "--wait": wait}, "is for a single message")
     if file is None:
         raise CommandFailure(ExitCode.USAGE, "To whom?", hint="Give a RECIPIENT, or --file with recipients.")
+    return _send_to_many(
+        connect, file, text=text, template=template, language=language, attributes=attribute or [],
+        entry_file=entry_file, source=source, header=header, recipient_column=recipient_column, name=name,
+        result=result, skip_bad=skip_bad, again=again, detach=detach, pause_on_interrupt=pause_on_interrupt,
+        as_json=as_json,
+    )  # fmt: skip
+
+
+def _send_to_one(
+    connect: Callable[[], "GatewayClient"],
+    recipient: str,
+    *,
+    text: str | None,
+    file: Path | None,
+    url: str | None,
+    media_type: str,
+    caption: str | None,
+    source: str | None,
+    header: str | None,
+    waits: bool,
+    as_json: bool,
+) -> None:
+    if [text, file, url].count(None) != 2:
+        raise CommandFailure(ExitCode.USAGE, "Give one of --text, --file and --media-url.")
+    client = connect()
+    entry: dict[str, Any] = {"recipient_whatsapp": recipient, "message_type": "text"}
+    if text is not None:
+        entry["type_text"] = [{"content": text}]
+    else:
+        attachment: dict[str, Any] = {"attachment_url": url, "attachment_type": media_type}
+        if file is not None:
+            attachment = {"attachment_id": _uploaded(client, file)}
+            source = source or _default_source(client.get(_SOURCES))
+        if caption is not None:
+            attachment["caption"] = caption
+        entry |= {"message_type": "media", "type_media": [{"attachments": [attachment]}]}
+    _post(client, _with(entry, source, header), waits=waits, as_json=as_json)
+
+
+def _send_to_many(
+    connect: Callable[[], "GatewayClient"],
+    file: Path,
+    *,
+    text: str | None,
+    template: str | None,
+    language: str,
+    attributes: list[str],
+    entry_file: Path | None,
+    source: str | None,
+    header: str | None,
+    recipient_column: str | None,
+    name: str | None,
+    result: Path | None,
+    skip_bad: bool,
+    again: bool,
+    detach: bool,
+    pause_on_interrupt: bool,
+    as_json: bool,
+) -> int:
+    """Return the exit code."""
     if [text, template, entry_file].count(None) != 2:
         raise CommandFailure(ExitCode.USAGE, "Give one of --template, --text and --entry.")
     from waypost.cli.bulk_entry import build_entry  # noqa: PLC0415
     from waypost.cli.bulk_sending import SendingPlan, patiently, send_file  # noqa: PLC0415
 
-    client = open_client(base_url=base_url, api_key=api_key, data_dir=data_dir)
-    many = build_entry(
-        text=text, template=template, language=language, attributes=attribute or [], entry_file=entry_file
-    )
-    source = source or many.get("source") or _default_source(patiently(lambda: client.get(_SOURCES)))
+    client = connect()
+    entry = build_entry(text=text, template=template, language=language, attributes=attributes, entry_file=entry_file)
+    source = source or entry.get("source") or _default_source(patiently(lambda: client.get(_SOURCES)))
     plan = SendingPlan(
         file=file,
-        entry=_with(many, source, header),
+        entry=_with(entry, source, header),
         recipient_column=recipient_column,
         name=name,
         result=result,
@@ -145,7 +195,7 @@ def _uploaded(client: "GatewayClient", file: Path) -> str:
     return client.upload(file, mime_type=guessed)
 
 
-def _send_one(client: "GatewayClient", entry: dict[str, Any], *, waits: bool, as_json: bool) -> None:
+def _post(client: "GatewayClient", entry: dict[str, Any], *, waits: bool, as_json: bool) -> None:
     from waypost.cli.http import refuse_failure  # noqa: PLC0415
 
     answer = client.post("/api/v2/message/", {"message": [entry]})
