@@ -12,6 +12,7 @@ import aiohttp
 import orjson
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from waypost.outbound.aiohttp_client import AiohttpClient
 from waypost.outbound.guard import OPERATOR_POLICY
@@ -107,8 +108,31 @@ async def served(app: Any) -> AsyncIterator[str]:
         await server.shutdown()
 
 
+class Standing:
+    """Stands in for the context of the test under way, so that one application does for all of them."""
+
+    def __init__(self) -> None:
+        self.now: ManageContext | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.now, name)
+
+
+@pytest.fixture(scope="session")
+def standing() -> Standing:
+    return Standing()
+
+
+@pytest.fixture(scope="session")
+def app(standing: Standing) -> FastAPI:
+    """The application, made once: making it takes longer than most tests, and it keeps nothing of a test."""
+    return build_manage_app(standing)
+
+
 @pytest.fixture
-async def api(sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Api]:
+async def api(
+    sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standing: Standing, app: FastAPI
+) -> AsyncIterator[Api]:
     monkeypatch.chdir(tmp_path)
     settings = Settings.load(data_dir=tmp_path)
     shutil.copyfile(sqlite_template, tmp_path / "waypost.db")
@@ -145,11 +169,13 @@ async def api(sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         dispatch_now=lambda: woken.append("dispatch"),
         lanes_ended=lambda lanes: woken.append("dispatch"),
     )
+    standing.now = context
     async with (
-        served(build_manage_app(context)) as url,
+        served(app) as url,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session,
     ):
         yield Api(url, session, context, keys, woken)
+    standing.now = None
     await provider.close()
     await database.stop()
     await asyncio.sleep(0)  # lets the client's closed sockets be told
