@@ -54,6 +54,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
         "account_id": "a",
         "source_id": "s",
         "sender": "12025550143",
+        "chat": "12025550143",
         "kind": "text",
         "payload": "{}",
         "media_id": None,

@@ -144,6 +144,7 @@ def _row(row_id: str, arrival: Arrival) -> InboundRow:
         source_id=source.id,
         provider_id=message.provider_id,
         sender=message.sender,
+        chat=message.group_id or message.sender,
         kind=message.kind.value,
         payload=orjson.dumps(message).decode(),
         media_id=_media_id(message),

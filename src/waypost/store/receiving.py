@@ -18,11 +18,12 @@ _KEEP_RAW: Final = InsertMany(
 _FIND_RAW: Final = Sql("SELECT digest, id, parked_reason FROM raw_webhooks WHERE digest = ANY(:digests)", columns=3)
 _EXPLAIN_RAW: Final = UpdateMany(RAW_WEBHOOKS, ("parked_reason",), keys=("digest",))
 _INSERT_INBOUND: Final = Sql(
-    "INSERT INTO inbound_messages (id, account_id, source_id, provider_id, sender, kind, payload, media_id, "
+    "INSERT INTO inbound_messages (id, account_id, source_id, provider_id, sender, chat, kind, payload, media_id, "
     "occurred_at_us, received_at_us) "
-    "SELECT v.id, v.account_id, v.source_id, v.provider_id, v.sender, v.kind, v.payload, v.media_id, "
+    "SELECT v.id, v.account_id, v.source_id, v.provider_id, v.sender, v.chat, v.kind, v.payload, v.media_id, "
     "v.occurred_at_us, v.received_at_us FROM ROWS(:id text, :account_id text, :source_id text, :provider_id text, "
-    ":sender text, :kind text, :payload text, :media_id text, :occurred_at_us bigint, :received_at_us bigint) AS v "
+    ":sender text, :chat text, :kind text, :payload text, :media_id text, :occurred_at_us bigint, "
+    ":received_at_us bigint) AS v "
     "WHERE true ON CONFLICT (source_id, provider_id) DO NOTHING RETURNING id"
 )
 _WIDEN_WINDOWS: Final = InsertMany(
@@ -82,7 +83,7 @@ class RawWebhook(NamedTuple):
 
 class InboundRow(NamedTuple):
     """
-    One inbound message; ``payload`` is the JSON of the whole ``InboundMessage``.
+    One inbound message; ``payload`` is the JSON of the whole ``InboundMessage``, ``chat`` the group or else the sender.
 
     ``media_id`` is the id under which its file is kept, None if it has none.
     """
@@ -92,6 +93,7 @@ class InboundRow(NamedTuple):
     source_id: str
     provider_id: str
     sender: str
+    chat: str
     kind: str
     payload: str
     media_id: str | None

@@ -12,6 +12,7 @@ INBOUND_MESSAGES = Table(
     Column("source_id", Text, nullable=False),
     Column("provider_id", Text, nullable=False),
     Column("sender", Text, nullable=False),
+    Column("chat", Text, nullable=False, server_default=""),
     Column("kind", Text, nullable=False),
     Column("payload", Text, nullable=False),
     Column("media_id", Text),
@@ -19,7 +20,9 @@ INBOUND_MESSAGES = Table(
     Column("received_at_us", BigInteger, nullable=False),
     Index("inbound_messages_provider", "source_id", "provider_id", unique=True),
     Index("inbound_messages_account", "account_id", "id"),
+    Index("inbound_messages_chat", "account_id", "chat", "id"),
 )
+"""``chat`` is the conversation a message stands in: the group's id, or the sender where there is no group."""
 
 RAW_WEBHOOKS = Table(
     "raw_webhooks",

@@ -25,6 +25,14 @@ MEDIA_ASSETS = Table(
     PrimaryKeyConstraint("account_id", "id"),
     Index("media_assets_digest", "digest"),
     Index(
+        "media_assets_age",
+        "account_id",
+        "created_at_us",
+        "id",
+        sqlite_where=text("deleted_at_us IS NULL"),
+        postgresql_where=text("deleted_at_us IS NULL"),
+    ),
+    Index(
         "media_assets_pending",
         "due_at_us",
         sqlite_where=text("state = 'pending'"),

@@ -65,9 +65,18 @@ _EXPIRING = text("expires_at_us IS NOT NULL AND state <= 50")
 _KNOWN_UPSTREAM = text("wamid IS NOT NULL")
 _SCHEDULED = text("state = 10")
 _TAGGED = text("caller_data <> ''")
+_FAILED = text("failure IS NOT NULL")
 _UNSENT_OF_BULK = text("bulk_id IS NOT NULL AND state IN (10, 20, 30)")
 
 Index("messages_account", MESSAGES.c.account_id, MESSAGES.c.id)
+Index("messages_recipient", MESSAGES.c.account_id, MESSAGES.c.recipient, MESSAGES.c.id)
+Index(
+    "messages_failed",
+    MESSAGES.c.account_id,
+    MESSAGES.c.id,
+    sqlite_where=_FAILED,
+    postgresql_where=_FAILED,
+)
 Index(
     "messages_ready",
     MESSAGES.c.source_id,

@@ -57,7 +57,15 @@ Index(
     postgresql_where=_PENDING,
 )
 Index("notifications_subject", NOTIFICATIONS.c.subject_id)
+Index("notifications_endpoint", NOTIFICATIONS.c.endpoint_id, NOTIFICATIONS.c.id)
 _DEAD = text("state = 2")
+Index(
+    "notifications_dead_of_account",
+    NOTIFICATIONS.c.account_id,
+    NOTIFICATIONS.c.id,
+    sqlite_where=_DEAD,
+    postgresql_where=_DEAD,
+)
 Index("notifications_dead", NOTIFICATIONS.c.endpoint_id, NOTIFICATIONS.c.id, sqlite_where=_DEAD, postgresql_where=_DEAD)
 
 DELIVERY_ATTEMPTS = Table(
@@ -73,5 +81,6 @@ DELIVERY_ATTEMPTS = Table(
     Column("error", Text),
     Column("answer", Text),
     Index("delivery_attempts_notification", "notification_id"),
+    Index("delivery_attempts_endpoint", "endpoint_id", "id"),
 )
 """Failed tries only; the one that succeeded is on the notification itself."""

@@ -1,6 +1,6 @@
 """Whom messages go to: consent, conversation windows, groups."""
 
-from sqlalchemy import BigInteger, Column, Index, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import BigInteger, Column, Index, PrimaryKeyConstraint, Table, Text, text
 
 from waypost.store.tables.metadata import METADATA, flag
 
@@ -17,6 +17,20 @@ CONSENTS = Table(
     Column("ip", Text, nullable=False, server_default=""),
     Column("changed_at_us", BigInteger, nullable=False),
     PrimaryKeyConstraint("account_id", "recipient"),
+    Index(
+        "consents_opted_out",
+        "account_id",
+        "recipient",
+        sqlite_where=text("state = 'opted_out'"),
+        postgresql_where=text("state = 'opted_out'"),
+    ),
+    Index(
+        "consents_blocklisted",
+        "account_id",
+        "recipient",
+        sqlite_where=text("is_blocklisted = 1"),
+        postgresql_where=text("is_blocklisted = 1"),
+    ),
 )
 
 CONSENT_HISTORY = Table(

@@ -89,4 +89,5 @@ AUDIT_LOG = Table(
     Column("target", Text, nullable=False),
     Column("at_us", BigInteger, nullable=False),
     Index("audit_log_account", "account_id", "id"),
+    Index("audit_log_target", "target", "id"),
 )

@@ -1,4 +1,4 @@
-"""Keep templates, bulk sends, groups, prices, clicks and counts."""
+"""Keep templates, bulk sends, groups, prices, clicks, counts and the console's users."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,29 @@ down_revision: str | Sequence[str] | None = "0002"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
-_WALLED = ("bulk_rows", "bulk_sends", "chat_groups", "tallies", "tally_changes", "template_lists", "templates")
+_WALLED = (
+    "bulk_rows",
+    "bulk_sends",
+    "chat_groups",
+    "console_users",
+    "tallies",
+    "tally_changes",
+    "template_lists",
+    "templates",
+)
+_READING = (
+    ("audit_log_target", "audit_log"),
+    ("consents_blocklisted", "consents"),
+    ("consents_opted_out", "consents"),
+    ("delivery_attempts_endpoint", "delivery_attempts"),
+    ("inbound_messages_chat", "inbound_messages"),
+    ("media_assets_age", "media_assets"),
+    ("messages_failed", "messages"),
+    ("messages_recipient", "messages"),
+    ("notifications_dead_of_account", "notifications"),
+    ("notifications_endpoint", "notifications"),
+)
+"""What pages of the console are found by."""
 
 
 def upgrade() -> None:
@@ -87,6 +109,42 @@ def upgrade() -> None:
     op.create_index("chat_groups_account", "chat_groups", ["account_id", "id"], unique=False)
     op.create_index("chat_groups_request", "chat_groups", ["request_id"], unique=False)
     op.create_table(
+        "console_failures",
+        sa.Column("name_hash", sa.Text(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("failed_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("locked_until_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name_hash"),
+    )
+    op.create_table(
+        "console_sessions",
+        sa.Column("token_hash", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.Text(), nullable=False),
+        sa.Column("chosen_account_id", sa.Text(), nullable=False),
+        sa.Column("created_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("used_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("numbers_until_us", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("browser", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("token_hash"),
+    )
+    op.create_index("console_sessions_user", "console_sessions", ["user_id"], unique=False)
+    op.create_table(
+        "console_users",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=True),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column("second_factor_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("second_factor_step", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("created_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("signed_in_at_us", sa.BigInteger(), nullable=True),
+        sa.Column("disabled_at_us", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("console_users_name", "console_users", ["name"], unique=True)
+    op.create_table(
         "tallies",
         sa.Column("account_id", sa.Text(), nullable=False),
         sa.Column("hour_us", sa.BigInteger(), nullable=False),
@@ -136,6 +194,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "waba_id", "name", "language"),
     )
     op.create_index("templates_provider_id", "templates", ["provider_id"], unique=False)
+    op.add_column("inbound_messages", sa.Column("chat", sa.Text(), server_default="", nullable=False))
     op.add_column("messages", sa.Column("template_name", sa.Text(), nullable=True))
     op.add_column("messages", sa.Column("fallback", sa.Text(), nullable=True))
     op.add_column("messages", sa.Column("bulk_id", sa.Text(), nullable=True))
@@ -143,6 +202,51 @@ def upgrade() -> None:
     op.add_column("messages", sa.Column("priced_at_us", sa.BigInteger(), nullable=True))
     op.add_column("messages", sa.Column("clicked_at_us", sa.BigInteger(), nullable=True))
     op.add_column("messages", sa.Column("clicks", sa.Integer(), server_default="0", nullable=False))
+    op.create_index("audit_log_target", "audit_log", ["target", "id"], unique=False)
+    op.create_index(
+        "consents_blocklisted",
+        "consents",
+        ["account_id", "recipient"],
+        unique=False,
+        sqlite_where=sa.text("is_blocklisted = 1"),
+        postgresql_where=sa.text("is_blocklisted = 1"),
+    )
+    op.create_index(
+        "consents_opted_out",
+        "consents",
+        ["account_id", "recipient"],
+        unique=False,
+        sqlite_where=sa.text("state = 'opted_out'"),
+        postgresql_where=sa.text("state = 'opted_out'"),
+    )
+    op.create_index("delivery_attempts_endpoint", "delivery_attempts", ["endpoint_id", "id"], unique=False)
+    op.create_index("inbound_messages_chat", "inbound_messages", ["account_id", "chat", "id"], unique=False)
+    op.create_index(
+        "media_assets_age",
+        "media_assets",
+        ["account_id", "created_at_us", "id"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at_us IS NULL"),
+        postgresql_where=sa.text("deleted_at_us IS NULL"),
+    )
+    op.create_index(
+        "messages_failed",
+        "messages",
+        ["account_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("failure IS NOT NULL"),
+        postgresql_where=sa.text("failure IS NOT NULL"),
+    )
+    op.create_index("messages_recipient", "messages", ["account_id", "recipient", "id"], unique=False)
+    op.create_index(
+        "notifications_dead_of_account",
+        "notifications",
+        ["account_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 2"),
+        postgresql_where=sa.text("state = 2"),
+    )
+    op.create_index("notifications_endpoint", "notifications", ["endpoint_id", "id"], unique=False)
     op.create_index(
         "messages_bulk_unsent",
         "messages",
@@ -168,6 +272,12 @@ def upgrade() -> None:
         postgresql_where=sa.text("caller_data <> ''"),
     )
     # ### end Alembic commands ###
+    group_id = (
+        "NULLIF(payload, '')::jsonb->>'group_id'"
+        if op.get_bind().dialect.name == "postgresql"
+        else "NULLIF(payload, '')->>'group_id'"
+    )
+    op.execute(f"UPDATE inbound_messages SET chat = COALESCE({group_id}, sender)")
     if op.get_bind().dialect.name == "postgresql":
         for table in _WALLED:
             op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
@@ -178,6 +288,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    for name, table in _READING:
+        op.drop_index(name, table_name=table)
+    op.drop_column("inbound_messages", "chat")
     op.drop_index(
         "messages_tag",
         table_name="messages",
@@ -209,6 +322,11 @@ def downgrade() -> None:
     op.drop_table("template_lists")
     op.drop_table("tally_changes")
     op.drop_table("tallies")
+    op.drop_index("console_users_name", table_name="console_users")
+    op.drop_table("console_users")
+    op.drop_index("console_sessions_user", table_name="console_sessions")
+    op.drop_table("console_sessions")
+    op.drop_table("console_failures")
     op.drop_index("chat_groups_request", table_name="chat_groups")
     op.drop_index("chat_groups_account", table_name="chat_groups")
     op.drop_table("chat_groups")
