@@ -10,6 +10,7 @@ The request counts as started from the moment a connection is in hand: the libra
 """
 
 import asyncio
+import functools
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -27,6 +28,18 @@ _TARGETS_MAX = 1024
 # Larger bodies are handed over in pieces: aiohttp warns that writing them at once holds the loop.
 _PIECE_BYTES = 256 * 1024
 _FAILURES = (aiohttp.ClientError, OSError, RuntimeError, TimeoutError)
+
+
+@functools.cache
+def _machines_trust() -> ssl.SSLContext:
+    """Return what the machine trusts, read once per process (40 ms); nobody changes it."""
+    return ssl.create_default_context()
+
+
+def _trust_with(ca_pem: bytes) -> ssl.SSLContext:
+    tls = ssl.create_default_context()
+    tls.load_verify_locations(cadata=ca_pem.decode("ascii"))
+    return tls
 
 
 class AiohttpClient:
@@ -59,9 +72,7 @@ class AiohttpClient:
         self._targets: dict[str, URL] = {}
         self._timeouts = timeouts or Timeouts()
         self._limits_used = (self._timeouts, self._client_timeout(self._timeouts))
-        tls = ssl.create_default_context()
-        if ca_pem is not None:
-            tls.load_verify_locations(cadata=ca_pem.decode("ascii"))
+        tls = _machines_trust() if ca_pem is None else _trust_with(ca_pem)
         guarded = GuardedResolver(resolver or SystemResolver(), policy, seconds_max=self._timeouts.dns_seconds)
         connector = GuardedConnector(
             policy=policy,
