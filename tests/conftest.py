@@ -5,6 +5,7 @@ One PostgreSQL server is started per test process, on first use; each test gets 
 name lookups that would leave the machine fail the test that tried them.
 """
 
+import gc
 import ipaddress
 import shutil
 import sys
@@ -86,6 +87,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(_CRASH_TESTS):
             item.add_marker("alone")
+
+
+def pytest_collection_finish() -> None:
+    """Keep the cycle collector from walking, in every test, all the modules and tests that stay to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
