@@ -1,6 +1,7 @@
 """Small parts on their own: limits, media kinds, settings, background work, and life inside another server."""
 
 import asyncio
+import inspect
 import io
 import zipfile
 from typing import Any
@@ -120,6 +121,25 @@ async def test_background_work_outlives_one_failing_task(caplog: pytest.LogCaptu
     await work.stop()
 
     assert "sandbox task failed" in caplog.text
+
+
+async def test_work_that_was_spawned_but_never_began_is_dropped_in_silence() -> None:
+    """Warnings are errors here: a coroutine that is thrown away unawaited warns."""
+    work = BackgroundWork()
+    began = asyncio.Event()
+
+    async def begin() -> None:
+        began.set()
+
+    await work.start()
+    stopping = asyncio.create_task(work.stop())
+    await asyncio.sleep(0)  # it has told the group to end, which has not come to it yet
+    late = begin()
+    work.spawn(late)
+    await stopping
+
+    assert not began.is_set()
+    assert inspect.getcoroutinestate(late) == inspect.CORO_CLOSED
 
 
 class Answer:

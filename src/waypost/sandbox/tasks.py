@@ -53,7 +53,9 @@ class BackgroundWork:
         if self._group is None:
             work.close()
             return
-        self._group.create_task(_guarded(work))
+        task = self._group.create_task(_guarded(work))
+        # A task cancelled before its first step never comes to await it; closing one that has ended does nothing.
+        task.add_done_callback(lambda _: work.close())
 
     def call_later(self, delay_seconds: float, function: Callable[[], None]) -> None:
         """Call `function` after a delay, unless stopped before."""
