@@ -34,8 +34,8 @@ async def test_files_are_fetched_while_every_delivery_hangs(tmp_path):
     settings = settings_for(
         tmp_path,
         f"sqlite:///{tmp_path}/waypost.db",
-        notify={"concurrency_max": 1, "endpoint_concurrency_max": 1},
-        media={"fetch_timeout_seconds": 4.0},
+        # Far longer than a fetch waits for a connection, which a slow machine must not be taken for.
+        notify={"concurrency_max": 1, "endpoint_concurrency_max": 1, "timeout_seconds": 120.0},
     )
     foundation = await open_foundation(demo_settings(settings))
     clients = open_clients(foundation)
