@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from waypost.settings_groups import (
     BlobUrl,
     BulkSettings,
+    ConsoleSettings,
     ContractSettings,
     DatabaseUrl,
     DispatchSettings,
@@ -49,6 +50,7 @@ from waypost.settings_text import (
 
 __all__ = [
     "BulkSettings",
+    "ConsoleSettings",
     "ContractSettings",
     "DispatchSettings",
     "HttpSettings",
@@ -158,6 +160,7 @@ class Settings(BaseSettings):
     retention: RetentionSettings = RetentionSettings()
     reports: ReportSettings = ReportSettings()
     links: LinkSettings = LinkSettings()
+    console: ConsoleSettings = ConsoleSettings()
 
     @check_together(mode="after")
     def _agree(self) -> Self:

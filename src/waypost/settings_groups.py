@@ -244,6 +244,19 @@ class HttpSettings(_Group):
     backlog: Count = Field(2048, description="Connections the system may hold before we take them.")
 
 
+class ConsoleSettings(_Group):
+    """The web console under `/console/`."""
+
+    enabled: bool = Field(True, description="Serve the console, where requests are accepted.")
+    idle_minutes: Annotated[float, Field(ge=1, le=1440)] = Field(
+        60.0, description="A session that is not used for so long ends, in minutes."
+    )
+    session_hours: Annotated[float, Field(gt=0, le=168)] = Field(
+        12.0, description="A session ends this long after signing in, used or not, in hours."
+    )
+    live_pages_max: Count = Field(200, description="Most pages that are kept up to date at once; others show as made.")
+
+
 class RetentionSettings(_Group):
     """How long things are kept."""
 

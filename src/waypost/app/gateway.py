@@ -265,7 +265,8 @@ class Gateway:
         if settings.operations_port is not None:
             services.append(self._operations_server(settings.operations_port))
         key_use = KeyUseRecorder(foundation.database, self.authenticator)
-        services += [self.server, Part(name="key-use", running=key_use.run)]
+        services += [self.server, Part(name="live-pages", closing=self.web.close_live_pages)]
+        services.append(Part(name="key-use", running=key_use.run))
         if "receive" in roles:
             heartbeat, collector = self._heartbeat(), self.collector
             services += [

@@ -25,9 +25,10 @@ from waypost.web.api_v2.sending import Overload, SendEndpoint
 from waypost.web.api_v2.sources import SourceEndpoints
 from waypost.web.api_v2.webhooks import WebhookSwitchEndpoint
 from waypost.web.auth import Authenticator
+from waypost.web.console.live import LiveHub
 from waypost.web.exchange import AsgiApp, Receive, Scope, Send
 from waypost.web.gateway import GatewayApp
-from waypost.web.manage.context import webhook_policy
+from waypost.web.manage.context import ManageContext, webhook_policy
 from waypost.web.metainfo import build_metainfo
 from waypost.web.operations import Check, OperationsApp
 from waypost.web.receiver import CloudApiReceiver
@@ -76,6 +77,18 @@ class WebParts:
                 Check("blobs", foundation.blobs.check),
             ],
         )
+        self.live = LiveHub(
+            lambda: foundation.database.commits,
+            streams_max=foundation.settings.console.live_pages_max,
+            has_other_nodes=not foundation.is_embedded,
+        )
+        self._acceptor = Acceptor(
+            foundation.database,
+            foundation.directory,
+            foundation.clock,
+            foundation.ids,
+            on_accepted=self._wake_dispatcher,
+        )
         is_accepting = "accept" in roles
         self.app = GatewayApp(
             api=self._api() if is_accepting else None,
@@ -83,22 +96,20 @@ class WebParts:
             manage=_AtFirstCall(self._manage) if is_accepting else None,
             operations=self.operations if foundation.settings.operations_port is None else None,
             links=self._links() if is_accepting else None,
+            console=_AtFirstCall(self._console) if is_accepting and foundation.settings.console.enabled else None,
         )
+
+    async def close_live_pages(self) -> None:
+        """End the streams of the console's pages, for which a stopping server would wait."""
+        self.live.close()
 
     def _api(self) -> ApiV2:
         foundation, settings = self._foundation, self._foundation.settings
         replies = FailureReplies(
             failure_http_status=settings.contract.failure_http_status, leading_space=settings.contract.leading_space
         )
-        acceptor = Acceptor(
-            foundation.database,
-            foundation.directory,
-            foundation.clock,
-            foundation.ids,
-            on_accepted=self._wake_dispatcher,
-        )
         send = SendEndpoint(
-            acceptor,
+            self._acceptor,
             replies,
             foundation.clock,
             SendMetrics(foundation.metrics),
@@ -255,24 +266,47 @@ class WebParts:
 
     def _manage(self) -> AsgiApp:
         # Imported late: FastAPI costs a good part of a second, and a gateway's start should not wait for it.
-        from waypost.web.manage import ManageContext, build_manage_app  # noqa: PLC0415
+        from waypost.web.manage import build_manage_app  # noqa: PLC0415
+
+        return build_manage_app(self._manage_context())
+
+    def _console(self) -> AsgiApp:
+        # Imported late, as the manage API is: templates and Argon2 are of no use before somebody comes to look.
+        from waypost.web.console.app import build_console  # noqa: PLC0415
+        from waypost.web.console.context import Console  # noqa: PLC0415
+        from waypost.web.console.rendering import Renderer  # noqa: PLC0415
+        from waypost.web.passwords import PasswordChecks  # noqa: PLC0415
 
         foundation = self._foundation
-        return build_manage_app(
-            ManageContext(
-                database=foundation.database,
-                directory=foundation.directory,
-                sealer=foundation.sealer,
-                authenticator=self._authenticator,
-                settings=foundation.settings,
-                clock=foundation.clock,
-                ids=foundation.ids,
-                calls=self._calls,
-                notify_now=self._wake_notifier,
-                dispatch_now=self._wake_dispatcher,
-                feed_now=self._wake_feeder,
-                lanes_ended=self._lanes_ended,
+        return build_console(
+            Console(
+                manage=self._manage_context(),
+                acceptor=self._acceptor,
+                blobs=foundation.blobs,
+                collector=self._collector,
+                metrics=foundation.metrics,
+                token_key=foundation.token_key,
+                passwords=PasswordChecks(),
+                live=self.live,
+                renderer=Renderer(),
             )
+        )
+
+    def _manage_context(self) -> ManageContext:
+        foundation = self._foundation
+        return ManageContext(
+            database=foundation.database,
+            directory=foundation.directory,
+            sealer=foundation.sealer,
+            authenticator=self._authenticator,
+            settings=foundation.settings,
+            clock=foundation.clock,
+            ids=foundation.ids,
+            calls=self._calls,
+            notify_now=self._wake_notifier,
+            dispatch_now=self._wake_dispatcher,
+            feed_now=self._wake_feeder,
+            lanes_ended=self._lanes_ended,
         )
 
     async def _check_startup(self) -> str | None:

@@ -105,6 +105,7 @@ class _Writer:
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name=f"store-{name}", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.commits = 0
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -161,6 +162,7 @@ class _Writer:
                     connection = self._connector.open_writer()
                 results = _apply(connection, batch)
                 connection.commit()
+                self.commits += 1
             except ConnectionLost as error:
                 if connection is not None:
                     connection.close()
@@ -319,6 +321,11 @@ class Database:
         else:
             writer.put((step, item, future))
         return future
+
+    @property
+    def commits(self) -> int:
+        """How many transactions this process has committed: by it one sees that something may have changed."""
+        return sum([writer.commits for writer in self._each_writer])
 
     def waiting_items(self) -> int:
         """Return how many writes wait for their transaction now, those of the running commits left out."""

@@ -11,7 +11,7 @@ from waypost.store.directory import bump_directory
 from waypost.store.installation import reseal_token_key, token_key_id
 from waypost.store.sealing import SealBrokenError, Sealer, sealed_key_id
 from waypost.store.statements import Sql, UpdateMany
-from waypost.store.tables import SOURCES, WEBHOOK_ENDPOINTS
+from waypost.store.tables import CONSOLE_USERS, SOURCES, WEBHOOK_ENDPOINTS
 from waypost.store.transaction import Row, Tx
 
 
@@ -38,7 +38,7 @@ class _SealedTable:
         return f"{self.name}/{row_id}/{column.removesuffix('_sealed')}"
 
 
-_TABLES: Final = {table.name: _SealedTable(table) for table in (SOURCES, WEBHOOK_ENDPOINTS)}
+_TABLES: Final = {table.name: _SealedTable(table) for table in (SOURCES, WEBHOOK_ENDPOINTS, CONSOLE_USERS)}
 SEALED_TABLES: Final = tuple(_TABLES)
 
 

@@ -10,13 +10,15 @@ from waypost.web.exchange import AsgiApp, Receive, Scope, Send, answer, answer_r
 from waypost.web.operations import PATHS as OPERATIONS_PATHS
 
 WEBHOOK_PREFIX = "/webhooks/cloud_api/"
+CONSOLE_PATH = "/console"
 ROOT_PATHS = frozenset({"/settings", "/stats", "/messages", "/summary_stats"})
 """What the contract has at the root, beside its paths under ``/api``."""
 
 
 class GatewayApp:
     """
-    Hands a request to the contract's API, the provider's webhooks, tracked links, the manage API or operations.
+    Hands a request to the contract's API, the provider's webhooks, tracked links, the console, the manage API or
+    operations.
 
     A part that is None is not served by this process (its role is not among the roles, or it has a port of its own).
     """
@@ -29,12 +31,14 @@ class GatewayApp:
         manage: AsgiApp | None,
         operations: AsgiApp | None,
         links: AsgiApp | None = None,
+        console: AsgiApp | None = None,
     ) -> None:
         self._api = api
         self._receiver = receiver
         self._manage = manage
         self._operations = operations
         self._links = links
+        self._console = console
         self._log = get_logger("web")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,6 +62,8 @@ class GatewayApp:
             return self._api
         if path.startswith(WEBHOOK_PREFIX):
             return self._receiver
+        if path in ("/", CONSOLE_PATH) or path.startswith(f"{CONSOLE_PATH}/"):
+            return self._console
         if path.startswith(LINK_PATH):
             return self._links
         if normalise_path(path) in ROOT_PATHS:

@@ -16,6 +16,7 @@ from waypost.store.tables.recipients import CHAT_GROUPS, CONSENT_HISTORY, CONSEN
 from waypost.store.tables.tallies import TALLIES, TALLY_CHANGES
 from waypost.store.tables.templates import TEMPLATE_LISTS, TEMPLATES
 from waypost.store.tables.tenants import ACCOUNTS, API_KEYS, AUDIT_LOG, META, SOURCES
+from waypost.store.tables.users import CONSOLE_FAILURES, CONSOLE_SESSIONS, CONSOLE_USERS
 
 __all__ = [
     "ACCOUNTS",
@@ -27,6 +28,9 @@ __all__ = [
     "CHAT_GROUPS",
     "CONSENTS",
     "CONSENT_HISTORY",
+    "CONSOLE_FAILURES",
+    "CONSOLE_SESSIONS",
+    "CONSOLE_USERS",
     "DELIVERY_ATTEMPTS",
     "IDEMPOTENCY_RECORDS",
     "INBOUND_MESSAGES",

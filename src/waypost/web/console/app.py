@@ -1,0 +1,110 @@
+"""The console as one ASGI application below ``/console``."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from waypost.web.console.context import PREFIX, Console
+from waypost.web.console.entering import EnteringPages
+from waypost.web.console.gate import Gate, answer_problem
+from waypost.web.console.live_page import LivePage
+from waypost.web.console.profile import ProfilePage
+from waypost.web.console.routing import ConsoleRoute, Page
+from waypost.web.console.users import UsersPage
+from waypost.web.console.visit import Visit
+from waypost.web.manage.problems import Problem, ProblemKind
+
+_HEADERS: Final = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "x-frame-options": "DENY",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+        "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+}
+_FOR_GOOD: Final = "public, max-age=31536000, immutable"
+
+
+def pages_of(console: Console) -> Sequence[Page]:
+    """Return the console's parts, each with its routes."""
+    return (
+        EnteringPages(console),
+        LivePage(console),
+        ProfilePage(console),
+        UsersPage(console),
+    )
+
+
+def console_routes(console: Console) -> list[ConsoleRoute]:
+    """Return every route of the console; what is not among them does not exist."""
+    return [route for part in pages_of(console) for route in part.routes()]
+
+
+def build_console(console: Console) -> ASGIApp:
+    """Return the application."""
+    gate = Gate(console)
+
+    async def static(request: Request) -> Response:
+        found = console.renderer.files.get(request.path_params["name"])
+        if found is None:
+            raise HTTPException(404)
+        is_known = request.query_params.get("v") == found.version
+        headers = {"cache-control": _FOR_GOOD if is_known else "no-cache"}
+        return Response(found.body, media_type=found.media_type, headers=headers)
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code == 405:
+            problem = Problem(ProblemKind.METHOD_NOT_ALLOWED, "This page does not take that.", hint="Follow the menu.")
+        else:
+            problem = Problem(ProblemKind.NOT_FOUND, "There is no such page.", hint="Follow the menu.")
+        return answer_problem(Visit(console, request), problem)
+
+    async def enter(request: Request) -> Response:
+        del request
+        return RedirectResponse(f"{PREFIX}/", status_code=303)
+
+    routes = [
+        Route("/", enter),
+        Route(PREFIX, enter),
+        Route(f"{PREFIX}/static/{{name:path}}", static),
+        *(
+            Route(PREFIX + route.path, gate.guard(route), methods=[route.method], name=f"{route.method} {route.path}")
+            for route in console_routes(console)
+        ),
+    ]
+    app = Starlette(routes=routes, exception_handlers={HTTPException: refuse})
+    app.router.redirect_slashes = False
+    return _Headers(app, is_secure=console.is_secure)
+
+
+class _Headers:
+    """Puts the security headers on every answer; a route may say better what to keep."""
+
+    def __init__(self, app: ASGIApp, *, is_secure: bool) -> None:
+        self._app = app
+        self._headers = dict(_HEADERS)
+        if is_secure:
+            self._headers["strict-transport-security"] = "max-age=31536000"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

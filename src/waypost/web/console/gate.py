@@ -1,0 +1,227 @@
+"""
+The console's edge: who is let in, what is believed of a form, and how every refusal looks.
+
+A form is taken only if the browser says that it comes from this site (``Sec-Fetch-Site``, or ``Origin`` where a browser
+sends none) and if it carries the session's token. Both are checked before the form is looked at any further.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import Message, Receive
+
+from waypost.observe import get_logger
+from waypost.store.console_sessions import SessionRecord, end_session, find_session, touch_session
+from waypost.store.directory import Account
+from waypost.store.engine import StoreUnavailableError
+from waypost.web.console.context import PREFIX, Console
+from waypost.web.console.routing import ConsoleRoute
+from waypost.web.console.visit import Visit
+from waypost.web.manage.problems import Problem, ProblemKind
+
+CSRF_FIELD: Final = "csrf_token"
+CSRF_HEADER: Final = "x-csrf-token"
+_TOUCH_US: Final = 60_000_000
+_FIELDS_MAX: Final = 500
+_FILES_MAX: Final = 10
+
+_logger = get_logger("console")
+
+
+def cookie_name(*, is_secure: bool) -> str:
+    """Return the name of the session's cookie: by https one that no other host can set (RFC 6265bis, 4.1.3.2)."""
+    return "__Host-waypost" if is_secure else "waypost_console"
+
+
+def token_hash(token: str) -> str:
+    """Return what is stored of a session's token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def csrf_token_of(token: str) -> str:
+    """Return the token that a session's forms carry; the session's own cannot be found from it."""
+    return hmac.digest(token.encode(), b"console form", "sha256").hex()[:32]
+
+
+class Gate:
+    """Lets requests in, and turns whatever goes wrong behind it into a page."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def guard(self, route: ConsoleRoute) -> Callable[[Request], Awaitable[Response]]:
+        """Return a route's handler behind this gate."""
+
+        async def handle(request: Request) -> Response:
+            visit = Visit(self._console, request)
+            try:
+                token = request.cookies.get(cookie_name(is_secure=self._console.is_secure), "")
+                session = await self._session_of(token)
+                visit = Visit(
+                    self._console,
+                    request,
+                    session=session,
+                    account=self._account_of(session),
+                    csrf_token=csrf_token_of(token) if session is not None else "",
+                )
+                refusal = self._refusal(route, visit)
+                if refusal is not None:
+                    return refusal
+                if route.method == "POST":
+                    visit.form = await self._form_of(route, visit)
+                return await route.handle(visit)
+            except Problem as problem:
+                return answer_problem(visit, problem)
+            except StoreUnavailableError as error:
+                _logger.warning("console.store_unavailable", path=route.path, error=str(error))
+                return answer_problem(visit, _unavailable())
+            except Exception:
+                # A request's outermost edge: a defect is logged once, with its trace, and told without detail.
+                problem_id = self._console.manage.ids.new()
+                _logger.exception("console.defect", path=route.path, problem_id=problem_id)
+                return answer_problem(visit, _defect(problem_id))
+
+        return handle
+
+    async def _session_of(self, token: str) -> SessionRecord | None:
+        if not token:
+            return None
+        manage, hashed = self._console.manage, token_hash(token)
+        session = await manage.database.read(lambda tx: find_session(tx, hashed))
+        if session is None:
+            return None
+        settings, now_us = manage.settings.console, manage.clock.now_us()
+        idle_us, absolute_us = settings.idle_minutes * 60e6, settings.session_hours * 3600e6
+        if now_us - session.used_at_us > idle_us or now_us - session.created_at_us > absolute_us:
+            await manage.database.write(lambda tx: end_session(tx, hashed))
+            return None
+        if now_us - session.used_at_us > _TOUCH_US:
+            await manage.database.write(lambda tx: touch_session(tx, hashed, now_us=now_us))
+        return session
+
+    def _account_of(self, session: SessionRecord | None) -> Account | None:
+        """Return whose things a session shows: its user's account, the one chosen, or the first there is."""
+        if session is None:
+            return None
+        known = self._console.manage.directory.now.accounts
+        if session.user_account_id is not None:
+            return known.get(session.user_account_id)
+        if session.chosen_account_id in known:
+            return known[session.chosen_account_id]
+        return min(known.values(), key=lambda account: account.id, default=None)
+
+    def _refusal(self, route: ConsoleRoute, visit: Visit) -> Response | None:
+        if "\x00" in visit.path or b"%00" in visit.request.scope["query_string"]:
+            raise _not_found()
+        if route.method == "POST" and not is_from_this_site(visit.request):
+            raise _cross_site()
+        if route.role is None:
+            return None
+        if not visit.is_signed_in:
+            return _to_sign_in(visit)
+        if not visit.may(route.role):
+            raise Problem(
+                ProblemKind.FORBIDDEN,
+                f"This takes the role {route.role.word}; yours is {visit.session.role.word}.",
+                hint="Ask an admin of the installation for it.",
+            )
+        if route.needs_account and self._account_of(visit.session) is None:
+            return visit.page("no_account.html")
+        return None
+
+    async def _form_of(self, route: ConsoleRoute, visit: Visit) -> FormData:
+        request = visit.request
+        bytes_max = route.bytes_max or self._console.manage.settings.limits.other_body_bytes_max
+        bounded = Request(request.scope, _bounded(request.receive, bytes_max=bytes_max))
+        header = request.headers.get(CSRF_HEADER, "")
+        if route.role is not None and header and not hmac.compare_digest(header, visit.csrf_token):
+            raise _cross_site()
+        try:
+            form = await bounded.form(max_files=_FILES_MAX, max_fields=_FIELDS_MAX, max_part_size=bytes_max)
+        except HTTPException as error:
+            raise Problem(ProblemKind.MALFORMED, "The form cannot be read.", hint="Send it again.") from error
+        if route.role is not None and not header:
+            given = form.get(CSRF_FIELD)
+            if not isinstance(given, str) or not hmac.compare_digest(given.encode(), visit.csrf_token.encode()):
+                raise _cross_site()
+        if any("\x00" in value for value in form.values() if isinstance(value, str)):
+            raise Problem(ProblemKind.MALFORMED, "The form holds a NUL character.", hint="Leave it out.")
+        return form
+
+
+def is_from_this_site(request: Request) -> bool | None:
+    """Say whether a browser asks from a page of ours; None: the request does not tell where it comes from."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = request.headers.get("origin")
+    return None if origin is None else urlsplit(origin).netloc == request.headers.get("host")
+
+
+def answer_problem(visit: Visit, problem: Problem) -> Response:
+    """Return a problem as a page, or as the part of one that a script puts among the notices."""
+    template = "problem_part.html" if visit.is_htmx else "problem.html"
+    response = visit.page(template, status=problem.kind.value.status, problem=problem)
+    if problem.retry_after_seconds is not None:
+        response.headers["retry-after"] = str(problem.retry_after_seconds)
+    return response
+
+
+def _to_sign_in(visit: Visit) -> Response:
+    if visit.is_htmx:
+        return Response(status_code=204, headers={"hx-redirect": f"{PREFIX}/sign-in"})
+    return RedirectResponse(f"{PREFIX}/sign-in", status_code=303)
+
+
+def _bounded(receive: Receive, *, bytes_max: int) -> Receive:
+    taken = 0
+
+    async def take() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > bytes_max:
+            raise Problem(
+                ProblemKind.TOO_LARGE,
+                f"This form has at most {bytes_max:,} bytes.",
+                hint="Send a smaller file, or less text.",
+            )
+        return message
+
+    return take
+
+
+def _cross_site() -> Problem:
+    return Problem(
+        ProblemKind.FORBIDDEN,
+        "The form does not come from a page of this console, or the page is too old.",
+        hint="Load the page anew and send the form again.",
+    )
+
+
+def _not_found() -> Problem:
+    return Problem(ProblemKind.NOT_FOUND, "There is no such page.", hint="Follow the menu.")
+
+
+def _unavailable() -> Problem:
+    return Problem(
+        ProblemKind.UNAVAILABLE,
+        "The database did not answer; nothing was changed.",
+        hint="Try again; if it lasts, run: waypost doctor",
+        retry_after_seconds=2,
+    )
+
+
+def _defect(problem_id: str) -> Problem:
+    return Problem(
+        ProblemKind.DEFECT,
+        "The page ran into a defect of Waypost.",
+        hint=f"Look for {problem_id} in the gateway's log, and report what stands there.",
+    )

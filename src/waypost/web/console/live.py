@@ -1,0 +1,69 @@
+"""
+Server-sent events that tell open pages that something has changed.
+
+An event says no more than that: the page then fetches its own parts, with its own session, and what has not changed is
+answered by 204. So there is one way to render, and nothing to keep in step.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+_LEAST_SECONDS: Final = 0.5
+"""Between two events."""
+_OTHERS_SECONDS: Final = 2.0
+"""How late the changes of other nodes may be told."""
+_ALIVE_SECONDS: Final = 15.0
+_CHANGED: Final = b"event: changed\ndata:\n\n"
+_ALIVE: Final = b": alive\n\n"
+
+
+class LiveHub:
+    """
+    Hands out streams of events, a bounded number of them at once.
+
+    ``commits`` counts what this process has committed; ``has_other_nodes`` adds a look every two seconds, since what
+    others commit is not counted here.
+    """
+
+    def __init__(self, commits: Callable[[], int], *, streams_max: int, has_other_nodes: bool) -> None:
+        self._commits = commits
+        self._streams_max = streams_max
+        self._has_other_nodes = has_other_nodes
+        self._streams = 0
+        self._closing = asyncio.Event()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many streams as may be."""
+        return self._streams >= self._streams_max
+
+    def close(self) -> None:
+        """End all streams, so that a stopping server need not wait for them."""
+        self._closing.set()
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yield events until the hub closes or the reader goes; the first one tells that the stream stands."""
+        self._streams += 1
+        try:
+            yield _ALIVE
+            seen, quiet_seconds = self._commits(), 0.0
+            while not await self._is_closed_within(_LEAST_SECONDS):
+                quiet_seconds += _LEAST_SECONDS
+                commits = self._commits()
+                if commits != seen or (self._has_other_nodes and quiet_seconds >= _OTHERS_SECONDS):
+                    seen, quiet_seconds = commits, 0.0
+                    yield _CHANGED
+                elif quiet_seconds >= _ALIVE_SECONDS:
+                    quiet_seconds = 0.0
+                    yield _ALIVE
+        finally:
+            self._streams -= 1
+
+    async def _is_closed_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+        except TimeoutError:
+            return False
+        return True

@@ -1,0 +1,138 @@
+"""
+Every table of the console: its columns, its rows, its pages, and the same as a file.
+
+    listing = Listing(name="keys", columns=(...), fetch=..., empty="There is no key yet.")
+    if visit.wants_file:
+        return await listing.file(visit)
+    return visit.page("keys.html", table=await listing.table(visit))
+
+Columns say how a cell is shown; ``ui.html`` has the macro ``data_table``. Rows are mappings, and may hold more than the
+columns show. A phone number goes through ``kind="number"`` and is masked unless the visitor has numbers shown, in files
+as on the page.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import orjson
+from starlette.responses import Response
+
+from waypost.web.csv_text import csv_text
+from waypost.web.manage.views import as_time
+
+if TYPE_CHECKING:
+    from waypost.web.console.visit import Visit
+
+Row = Mapping[str, Any]
+Kind = Literal["text", "number", "time", "count", "size", "duration", "status", "code", "flag"]
+FILE_ROWS_MAX: Final = 10_000
+PAGE_ROWS: Final = 50
+_FILE_PAGE_ROWS: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """
+    One column: ``key`` in the row, ``title`` for people.
+
+    ``link`` is the name of the member of the row that holds the path the cell leads to, ``""`` for none; a row in which
+    that is None has no link.
+    """
+
+    key: str
+    title: str
+    kind: Kind = "text"
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """A page of rows; cursors None: nothing more that way. ``looked_to_us``: the search stopped there, unfinished."""
+
+    rows: Sequence[Row]
+    next_cursor: str | None = None
+    previous_cursor: str | None = None
+    looked_to_us: int | None = None
+
+
+Fetch = Callable[[str | None, int], Awaitable[Rows]]
+"""``(cursor, at most)``; the cursor None begins at the beginning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """What ``data_table`` shows; ``query`` is kept in the links of pages and files."""
+
+    name: str
+    columns: Sequence[Column]
+    page: Rows
+    empty: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    has_files: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """
+    A table and where its rows come from.
+
+    ``empty`` says what to do where there is nothing yet. ``query`` has the filters of the page, without its cursor.
+    """
+
+    name: str
+    columns: Sequence[Column]
+    fetch: Fetch
+    empty: str
+    query: Mapping[str, str] = field(default_factory=dict)
+
+    async def table(self, visit: "Visit", *, at_most: int = PAGE_ROWS) -> Table:
+        """Return the page that the visitor asks for."""
+        page = await self.fetch(visit.cursor, at_most)
+        return Table(
+            name=self.name,
+            columns=self.columns,
+            page=page,
+            empty=self.empty,
+            path=visit.path,
+            query={name: value for name, value in self.query.items() if value},
+        )
+
+    async def file(self, visit: "Visit") -> Response:
+        """Return all rows, 10,000 at most, as CSV or JSON."""
+        rows: list[Row] = []
+        cursor = None
+        while len(rows) < FILE_ROWS_MAX:
+            page = await self.fetch(cursor, min(_FILE_PAGE_ROWS, FILE_ROWS_MAX - len(rows)))
+            rows += page.rows
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        records = [{column.key: _plain(visit, column, row) for column in self.columns} for row in rows]
+        if visit.wants_file == "json":
+            body, media_type = orjson.dumps(records, option=orjson.OPT_INDENT_2), "application/json"
+        else:
+            lines = [[column.key for column in self.columns], *([*record.values()] for record in records)]
+            body, media_type = csv_text(lines).encode(), "text/csv; charset=utf-8"
+        headers = {"content-disposition": f'attachment; filename="{self.name}.{visit.wants_file}"'}
+        return Response(body, media_type=media_type, headers=headers)
+
+
+async def whole(rows: Sequence[Row]) -> Rows:
+    """Return rows that are few enough for one page; for a ``fetch`` without pages."""
+    return Rows(rows=rows)
+
+
+def _plain(visit: "Visit", column: Column, row: Row) -> Any:
+    value = row.get(column.key)
+    match column.kind:
+        case "number" if isinstance(value, str):
+            return visit.number(value)
+        case "time" if isinstance(value, int):
+            return as_time(value)
+        case _ if isinstance(value, bool | int | float | str | datetime) or value is None:
+            return value
+        case _:
+            return str(value)
