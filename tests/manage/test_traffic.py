@@ -42,6 +42,7 @@ async def test_messages_are_listed_and_searched_without_numbers_in_urls(api: Api
 
     listed = (await api.get("/messages?limit=1")).json
     rest = (await api.get(f"/messages?limit=1&cursor={listed['next_cursor']}")).json
+    back = (await api.get(f"/messages?limit=1&cursor={rest['previous_cursor']}")).json
     by_status = (await api.get("/messages?status=read&status=failed&since=2001-01-01T00:00:00Z")).json
     searches = {
         name: (await api.post("/messages/search", json=search)).json
@@ -52,10 +53,14 @@ async def test_messages_are_listed_and_searched_without_numbers_in_urls(api: Api
             "nobody": {"recipient": "12025550149"},
             "source": {"source_id": "s", "statuses": ["waiting"]},
             "until": {"until": "2001-01-01T00:00:00Z"},
+            "id": {"id": FIRST},
+            "failed": {"failures": ["expired"], "failure_codes": [131_026]},
+            "oldest": {"order": "oldest"},
         }.items()
     }
 
     assert [SECOND, FIRST] == [one["id"] for one in listed["items"] + rest["items"]]
+    assert (listed["items"], None) == (back["items"], back["looked_to"])
     assert [FIRST] == [one["id"] for one in by_status["items"]]
     assert {
         "recipient": [SECOND],
@@ -64,6 +69,9 @@ async def test_messages_are_listed_and_searched_without_numbers_in_urls(api: Api
         "nobody": [],
         "source": [SECOND],
         "until": [],
+        "id": [FIRST],
+        "failed": [],
+        "oldest": [FIRST, SECOND],
     } == {name: [one["id"] for one in found["items"]] for name, found in searches.items()}
     assert ("waiting", "retry", "417-220") == tuple(
         listed["items"][0][name] for name in ("status", "wait_reason", "source")

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from tests.store.rows import NOW_US, add
 
+from waypost.domain.ids import first_id_at
 from waypost.domain.message import MessageState
-from waypost.store import inspection
 from waypost.store.engine import Database
 from waypost.store.inspecting_webhooks import (
     find_notification,
@@ -19,16 +19,12 @@ from waypost.store.inspecting_webhooks import (
     replay_span,
 )
 from waypost.store.inspection import (
-    MessageFilter,
-    Page,
     count_recent,
     find_message,
-    first_id_at,
     list_attempts,
     list_inbound,
     list_media,
     measure_queues,
-    search_messages,
 )
 
 SECOND_US = 1_000_000
@@ -43,11 +39,6 @@ async def _add(database: Database, table: str, *rows: dict[str, Any]) -> None:
     await database.write(lambda tx: [add(tx, table, **row) for row in rows])
 
 
-async def _search(database: Database, wanted: MessageFilter, *, account_id: str = "a", **page: Any) -> Page:
-    page.setdefault("at_most", 10)
-    return await database.read(lambda tx: search_messages(tx, account_id, wanted, **page))
-
-
 @pytest.fixture
 async def five(database: Database) -> list[str]:
     """Five messages, of different kinds and times; the fifth is another account's."""
@@ -60,55 +51,6 @@ async def five(database: Database) -> list[str]:
     ]
     await _add(database, "messages", *rows)
     return [row["id"] for row in rows]
-
-
-@pytest.mark.parametrize(
-    ("wanted", "expected"),
-    [
-        (MessageFilter(), [4, 3, 2, 1]),
-        (MessageFilter(recipient="12025550144"), [2]),
-        (MessageFilter(caller_data="ticket-1"), [4, 2]),
-        (MessageFilter(caller_data=""), [3, 1]),
-        (MessageFilter(states=[MessageState.QUEUED, MessageState.READ]), [4, 2, 1]),
-        (MessageFilter(states=[]), []),
-        (MessageFilter(source_id="s2"), [3]),
-        (MessageFilter(wamid="w1"), [1]),
-        (MessageFilter(wamid="w5"), []),
-        (MessageFilter(wamid="w1", recipient="12025550144"), []),
-        (MessageFilter(since_us=NOW_US - HOUR_US), [4, 3, 2]),
-        (MessageFilter(until_us=NOW_US - HOUR_US), [1]),
-        (MessageFilter(since_us=NOW_US - HOUR_US, until_us=NOW_US), []),
-        (MessageFilter(recipient="12025550144", caller_data="ticket-1"), [2]),
-    ],
-)
-async def test_messages_are_found_by_everything_that_is_asked_for(
-    database: Database, five: list[str], wanted: MessageFilter, expected: list[int]
-) -> None:
-    found = await _search(database, wanted)
-
-    assert [five[number - 1] for number in expected] == [row.id for row in found.rows]
-
-
-async def test_pages_follow_each_other_without_gap_or_overlap(database: Database, five: list[str]) -> None:
-    first = await _search(database, MessageFilter(), at_most=3)
-    assert first.next_before is not None
-    second = await _search(database, MessageFilter(), before=first.next_before, at_most=3)
-
-    assert list(reversed(five[:4])) == [row.id for row in (*first.rows, *second.rows)]
-    assert second.next_before is None
-
-
-async def test_a_search_for_something_rare_ends_its_page_early_and_goes_on(
-    database: Database, five: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(inspection, "ROWS_SEARCHED_MAX", 2)
-    wanted = MessageFilter(states=[MessageState.READ])
-
-    first = await _search(database, wanted)
-    assert first.next_before is not None
-    second = await _search(database, wanted, before=first.next_before)
-
-    assert ([], [five[0]]) == ([row.id for row in first.rows], [row.id for row in second.rows])
 
 
 async def test_a_message_is_shown_with_its_content_and_attempts(database: Database, five: list[str]) -> None:

@@ -31,16 +31,21 @@ def list_(
     header: Annotated[str | None, typer.Option("--x-apiheader", help="What the sender passed along.")] = None,
     wamid: Annotated[str | None, typer.Option("--wamid", help="The provider's id.")] = None,
     status: Annotated[list[str] | None, typer.Option("--status", help="Such as queued or failed; repeat it.")] = None,
+    failure: Annotated[
+        list[str] | None, typer.Option("--failure", help="Why it failed, such as outside_window; repeat it.")
+    ] = None,
+    code: Annotated[list[int] | None, typer.Option("--code", help="The provider's error code; repeat it.")] = None,
     source: Annotated[str | None, typer.Option("--source", help="Source id.")] = None,
     since: Annotated[str | None, typer.Option("--since", help="Accepted since: 24h, 7d, or RFC 3339.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Accepted before.")] = None,
+    oldest: Annotated[bool, typer.Option("--oldest", help="The oldest first.")] = False,
     limit: Limit = 50,
     account: AccountOption = None,
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     as_json: Json = False,
 ) -> None:
-    """List messages, newest first."""
+    """List messages, newest first or oldest first."""
     from waypost.cli.asking import build_request, parse_moment  # noqa: PLC0415
     from waypost.cli.opening import opened_store  # noqa: PLC0415
     from waypost.web.manage.requests import MessageSearch  # noqa: PLC0415
@@ -52,7 +57,10 @@ def list_(
         recipient=recipient,
         wamid=wamid,
         statuses=status or None,
+        failures=failure or None,
+        failure_codes=code or None,
         source_id=source,
+        order="oldest" if oldest else "newest",
         since=parse_moment(since, option="--since"),
         until=parse_moment(until, option="--until"),
         **{"x-apiheader": header},

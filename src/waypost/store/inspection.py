@@ -1,22 +1,21 @@
 """
 Messages, files and queues as operators and accounts look at them. Reads only, each for one account.
 
-Listings go from the newest back, and each page looks at a bounded number of rows: a search for something rare answers
-with a short page and a cursor to go on from, instead of reading a million rows in one go.
+Looking for messages is in ``store.searching``.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from waypost.domain.ids import BEFORE_ALL, first_id_at
 from waypost.domain.message import MessageState
+from waypost.store.paging import ROWS_SEARCHED_MAX, Page
 from waypost.store.statements import Sql
 from waypost.store.transaction import Tx
 
-ROWS_SEARCHED_MAX: Final = 20_000
-"""Messages looked at for one page."""
 RECENT_ROWS_MAX: Final = 100_000
+TIME_DIGITS: Final = 19
+"""Fewer than these fit into 64 bits."""
 _ID_MARGIN_US: Final = 60_000_000
 """How far a message's id and its time of acceptance may lie apart."""
 
@@ -27,26 +26,6 @@ MESSAGE_ROW_COLUMNS: Final = (
     "m.failure_detail, m.ended_at_us"
 )
 """What makes a ``MessageRow``, of messages named ``m``."""
-_MATCHES: Final = (
-    "m.state = ANY(:states) "
-    "AND (CAST(:recipient AS TEXT) IS NULL OR m.recipient = :recipient) "
-    "AND (CAST(:caller_data AS TEXT) IS NULL OR m.caller_data = :caller_data) "
-    "AND (CAST(:source_id AS TEXT) IS NULL OR m.source_id = :source_id) "
-    "AND m.accepted_at_us >= :since_us AND m.accepted_at_us < :until_us"
-)
-_SEARCH: Final = Sql(
-    f"SELECT {MESSAGE_ROW_COLUMNS} FROM (SELECT * FROM messages "  # noqa: S608
-    "WHERE account_id = :account_id AND id < :before AND id >= :floor "
-    f"ORDER BY id DESC LIMIT :searched) AS m WHERE {_MATCHES} ORDER BY m.id DESC LIMIT :at_most"
-)
-_LAST_SEARCHED: Final = Sql(
-    "SELECT id FROM messages WHERE account_id = :account_id AND id < :before AND id >= :floor "
-    "ORDER BY id DESC LIMIT 1 OFFSET :skipped"
-)
-_BY_WAMID: Final = Sql(
-    f"SELECT {MESSAGE_ROW_COLUMNS} FROM messages m WHERE m.wamid = :wamid AND m.account_id = :account_id "  # noqa: S608
-    f"AND m.id < :before AND {_MATCHES} ORDER BY m.id DESC LIMIT :at_most"
-)
 _FIND: Final = Sql(
     f"SELECT {MESSAGE_ROW_COLUMNS}, m.content FROM messages m WHERE m.account_id = :account_id AND m.id = :id"  # noqa: S608
 )
@@ -58,11 +37,28 @@ _INBOUND: Final = Sql(
     "SELECT id, source_id, provider_id, sender, kind, media_id, occurred_at_us, received_at_us FROM inbound_messages "
     "WHERE account_id = :account_id AND id < :before ORDER BY id DESC LIMIT :at_most"
 )
+_MEDIA_COLUMNS: Final = (
+    "m.id, m.origin, m.state, m.digest, m.mime_type, m.kind, m.size_bytes, m.filename, m.source_id, m.created_at_us, "
+    "m.failure_detail"
+)
 _MEDIA: Final = Sql(
-    "SELECT id, origin, state, digest, mime_type, kind, size_bytes, filename, source_id, created_at_us, "
-    "failure_detail FROM media_assets WHERE account_id = :account_id AND deleted_at_us IS NULL "
-    "AND (created_at_us < :before_us OR (created_at_us = :before_us AND id < :before_id)) "
-    "ORDER BY created_at_us DESC, id DESC LIMIT :at_most"
+    f"SELECT {_MEDIA_COLUMNS} FROM media_assets m WHERE m.account_id = :account_id AND m.deleted_at_us IS NULL "  # noqa: S608
+    "AND (m.created_at_us, m.id) < (:before_us, :before_id) "
+    "ORDER BY m.created_at_us DESC, m.id DESC LIMIT :at_most"
+)
+_MEDIA_WALK: Final = (
+    "m.account_id = :account_id AND m.deleted_at_us IS NULL AND (m.created_at_us, m.id) < (:before_us, :before_id)"
+)
+_MEDIA_HORIZON: Final = Sql(
+    f"SELECT m.created_at_us, m.id FROM media_assets m WHERE {_MEDIA_WALK} "  # noqa: S608
+    "ORDER BY m.created_at_us DESC, m.id DESC LIMIT 1 OFFSET :skipped"
+)
+_MEDIA_SEARCH: Final = Sql(
+    f"SELECT {_MEDIA_COLUMNS} FROM media_assets m WHERE {_MEDIA_WALK} "  # noqa: S608
+    "AND (m.created_at_us, m.id) >= (:end_us, :end_id) AND (CAST(:kind AS TEXT) IS NULL OR m.kind = :kind) "
+    "AND (CAST(:state AS TEXT) IS NULL OR m.state = :state) "
+    "AND (CAST(:origin AS TEXT) IS NULL OR m.origin = :origin) "
+    "ORDER BY m.created_at_us DESC, m.id DESC LIMIT :at_most"
 )
 _QUEUES: Final = Sql(
     # Deleted sources too: what is queued for one must not be out of sight.
@@ -171,6 +167,18 @@ class MediaRow(NamedTuple):
     failure_detail: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaFilter:
+    """What files must match; None matches all. ``origin`` is ``upload`` or ``inbound``."""
+
+    kind: str | None = None
+    state: str | None = None
+    origin: str | None = None
+
+
+ALL_MEDIA: Final = MediaFilter()
+
+
 class QueueRow(NamedTuple):
     """What one source still has to do; ``oldest_queued_at_us`` is when its longest queued message was accepted."""
 
@@ -182,53 +190,6 @@ class QueueRow(NamedTuple):
     dispatching: int
     in_doubt: int
     oldest_queued_at_us: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageFilter:
-    """What messages must match; None matches all. ``since_us`` and ``until_us`` bound the time of acceptance."""
-
-    recipient: str | None = None
-    caller_data: str | None = None
-    wamid: str | None = None
-    source_id: str | None = None
-    states: Sequence[MessageState] = field(default=tuple(MessageState))
-    since_us: int = 0
-    until_us: int = 2**62
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of messages; ``next_before`` is where the next one begins, None at the end. It may be short, or empty."""
-
-    rows: list[MessageRow]
-    next_before: str | None
-
-
-def search_messages(tx: Tx, account_id: str, wanted: MessageFilter, *, before: str = BEFORE_ALL, at_most: int) -> Page:
-    """Return the newest messages that match, older than the id ``before``."""
-    # The id holds the time, so the index narrows the span before any row is read.
-    floor = first_id_at(wanted.since_us - _ID_MARGIN_US)
-    before = min(before, first_id_at(min(wanted.until_us, 2**55) + _ID_MARGIN_US))
-    values = {
-        "account_id": account_id,
-        "before": before,
-        "states": [int(state) for state in wanted.states],
-        "recipient": wanted.recipient,
-        "caller_data": wanted.caller_data,
-        "source_id": wanted.source_id,
-        "since_us": wanted.since_us,
-        "until_us": wanted.until_us,
-        "at_most": at_most,
-    }
-    if wanted.wamid is not None:
-        rows = [MessageRow(*row) for row in tx.rows(_BY_WAMID, wamid=wanted.wamid, **values)]
-        return Page(rows, rows[-1].id if len(rows) == at_most else None)
-    rows = [MessageRow(*row) for row in tx.rows(_SEARCH, floor=floor, searched=ROWS_SEARCHED_MAX, **values)]
-    if len(rows) == at_most:
-        return Page(rows, rows[-1].id)
-    last = tx.one(_LAST_SEARCHED, account_id=account_id, before=before, floor=floor, skipped=ROWS_SEARCHED_MAX - 1)
-    return Page(rows, None if last is None else last[0])
 
 
 def find_message(tx: Tx, account_id: str, message_id: str) -> tuple[MessageRow, str] | None:
@@ -252,6 +213,36 @@ def list_media(tx: Tx, account_id: str, *, before: tuple[int, str] = (2**62, "")
     """Return the account's files, newest first, those behind (created at, id)."""
     rows = tx.rows(_MEDIA, account_id=account_id, before_us=before[0], before_id=before[1], at_most=at_most)
     return [MediaRow(*row) for row in rows]
+
+
+def search_media(
+    tx: Tx, account_id: str, *, wanted: MediaFilter = ALL_MEDIA, cursor: str | None = None, at_most: int
+) -> Page[MediaRow]:
+    """Return a page of the account's files that match, newest first; ``cursor`` is another page's ``next_cursor``."""
+    before = (2**62, "") if cursor is None else _parse_place(cursor)
+    place = {"account_id": account_id, "before_us": before[0], "before_id": before[1]}
+    end = tx.one(_MEDIA_HORIZON, **place, skipped=ROWS_SEARCHED_MAX - 1)
+    rows = tx.rows(
+        _MEDIA_SEARCH,
+        **place,
+        end_us=0 if end is None else end[0],
+        end_id="" if end is None else end[1],
+        kind=wanted.kind,
+        state=wanted.state,
+        origin=wanted.origin,
+        at_most=at_most,
+    )
+    found = [MediaRow(*row) for row in rows]
+    if len(found) == at_most:
+        return Page(rows=found, next_cursor=f"{found[-1].created_at_us}.{found[-1].id}")
+    if end is None:
+        return Page(rows=found)
+    return Page(rows=found, next_cursor=f"{end[0]}.{end[1]}", looked_to_us=end[0])
+
+
+def _parse_place(cursor: str) -> tuple[int, str]:
+    at_us, _, media_id = cursor.partition(".")
+    return (int(at_us) if at_us.isascii() and at_us.isdigit() and len(at_us) < TIME_DIGITS else 0), media_id
 
 
 def measure_queues(tx: Tx, account_id: str) -> tuple[list[QueueRow], int]:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from waypost.contract.management import CREDENTIAL
 from waypost.domain.address import normalise_business_number
 from waypost.domain.consent import DEFAULT_STOP_WORDS
+from waypost.domain.errors import FailureReason
 from waypost.domain.policy import SourcePolicy
 from waypost.store.endpoints import BATCH_ENTRIES_MAX
 from waypost.web.auth import Scope
@@ -224,11 +225,19 @@ class MessageSearch(Request):
     recipient: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
     x_apiheader: Annotated[str, StringConstraints(max_length=4096)] | None = Field(default=None, alias="x-apiheader")
     wamid: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = None
+    id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
     statuses: list[MessageStatus] | None = Field(default=None, max_length=14)
+    failures: list[FailureReason] | None = Field(default=None, max_length=20, description="Reasons of failure.")
+    failure_codes: list[Annotated[int, Field(ge=0, le=2**31 - 1)]] | None = Field(
+        default=None, max_length=20, description="The provider's own codes."
+    )
     source_id: Annotated[str, StringConstraints(max_length=64)] | None = None
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
-    cursor: str | None = Field(default=None, max_length=CURSOR_CHARACTERS_MAX)
+    order: Literal["newest", "oldest"] = Field(default="newest", description="Which messages come first.")
+    cursor: str | None = Field(
+        default=None, max_length=CURSOR_CHARACTERS_MAX, description="`next_cursor` or `previous_cursor` of a page."
+    )
     limit: int = Field(default=50, ge=1, le=200)
 
 

@@ -6,8 +6,10 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
 from waypost.domain.ids import BEFORE_ALL
-from waypost.store.inspection import list_inbound, list_media, search_messages
+from waypost.store.inspection import list_inbound, list_media
+from waypost.store.paging import Order
 from waypost.store.scheduling import list_scheduled
+from waypost.store.searching import search_messages
 from waypost.web.manage.cancelling import cancel_message
 from waypost.web.manage.context import ManageContext
 from waypost.web.manage.guarding import Calling, Calls
@@ -16,7 +18,8 @@ from waypost.web.manage.problems import invalid
 from waypost.web.manage.requests import MessageSearch, MessageStatus, Rescheduling
 from waypost.web.manage.rescheduling import reschedule_message
 from waypost.web.manage.searching import as_filter, show_message
-from waypost.web.manage.traffic_views import InboundView, MediaView, MessageDetailView, MessageView
+from waypost.web.manage.traffic_views import InboundView, MediaView, MessageDetailView, MessagePage, MessageView
+from waypost.web.manage.views import as_optional_time
 
 
 class MessageRoutes:
@@ -45,21 +48,27 @@ class MessageRoutes:
         until: AwareDatetime | None = None,
         cursor: Cursor = None,
         limit: Limit = PAGE_ROWS,
-    ) -> Listing[MessageView]:
+    ) -> MessagePage:
         """List messages, newest first. To look for a recipient or an `x-apiheader`, use the search."""
         return await self.search(
             caller, MessageSearch(statuses=status, since=since, until=until, cursor=cursor, limit=limit)
         )
 
-    async def search(self, caller: Calling, request: MessageSearch) -> Listing[MessageView]:
-        """Look for messages, newest first. A page may be short: only a null `next_cursor` is the end."""
-        wanted = as_filter(request)
-        before = request.cursor or BEFORE_ALL
+    async def search(self, caller: Calling, request: MessageSearch) -> MessagePage:
+        """Look for messages, newest or oldest first. A page may be short: only a null `next_cursor` is the end."""
+        wanted, order = as_filter(request), Order(request.order)
         page = await self._context.read(
-            lambda tx: search_messages(tx, caller.account_id, wanted, before=before, at_most=request.limit),
+            lambda tx: search_messages(
+                tx, caller.account_id, wanted, order=order, cursor=request.cursor, at_most=request.limit
+            ),
             account_id=caller.account_id,
         )
-        return Listing(items=[MessageView.of(row) for row in page.rows], next_cursor=page.next_before)
+        return MessagePage(
+            items=[MessageView.of(row) for row in page.rows],
+            next_cursor=page.next_cursor,
+            previous_cursor=page.previous_cursor,
+            looked_to=as_optional_time(page.looked_to_us),
+        )
 
     async def show(self, caller: Calling, message_id: str) -> MessageDetailView:
         """Show one message: what it says, and everything that became of it."""

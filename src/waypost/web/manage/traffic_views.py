@@ -10,6 +10,7 @@ from waypost.domain.message import MessageState, Priority
 from waypost.store.consents import ConsentRecord, HistoryEntry
 from waypost.store.inspecting_webhooks import STATES, DeliveryRow, EndpointLoad, NotificationRow
 from waypost.store.inspection import AttemptRow, InboundRow, MediaRow, MessageRow, QueueRow
+from waypost.web.manage.paging import Listing
 from waypost.web.manage.views import View, as_optional_time, as_time
 
 _ENDS = frozenset({MessageState.FAILED, MessageState.EXPIRED, MessageState.CANCELLED, MessageState.UNKNOWN})
@@ -45,6 +46,16 @@ class MessageView(View):
     def of(cls, row: MessageRow) -> Self:
         """Return the view of a message."""
         return cls(**_message_members(row))
+
+
+class MessagePage(Listing[MessageView]):
+    """A page of messages, in the order asked for."""
+
+    previous_cursor: str | None = Field(description="The page before; null: this is the first.")
+    looked_to: datetime | None = Field(
+        description="Not null: so many messages were looked at that the page ends here, with those of that time. "
+        "Go on with `next_cursor`."
+    )
 
 
 class AttemptView(View):
