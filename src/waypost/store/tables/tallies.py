@@ -1,6 +1,6 @@
 """Counts of events, for reports."""
 
-from sqlalchemy import BigInteger, Column, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import BigInteger, Column, Index, PrimaryKeyConstraint, Table, Text
 
 from waypost.store.tables.metadata import METADATA
 
@@ -15,6 +15,7 @@ TALLIES = Table(
     Column("detail", Text, nullable=False),
     Column("count", BigInteger, nullable=False),
     PrimaryKeyConstraint("account_id", "hour_us", "source_id", "template", "event", "detail"),
+    Index("tallies_totals", "account_id", "hour_us", "source_id", "event", "count"),
 )
 """How many events of a kind there were in an hour; what is not folded in yet is in ``tally_changes``."""
 

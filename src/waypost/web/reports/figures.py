@@ -9,7 +9,7 @@ from typing import Final
 from waypost.contract.report_queries import Granularity, ReportSpan
 from waypost.contract.report_replies import Cost, Counts, Price, failure_remark
 from waypost.domain.pricing import SEPARATOR, PriceList, parse_pricing
-from waypost.store.tallies import Tally, TallyEvent
+from waypost.store.tallies import DAY_US, Tally, TallyEvent
 
 _MEMBERS: Final = MappingProxyType(
     {
@@ -35,19 +35,23 @@ def total_of(tallies: Iterable[Tally]) -> Counts:
     return counts
 
 
-def by_period(
-    tallies: Iterable[Tally], span: ReportSpan, granularity: Granularity
-) -> list[tuple[str, Counts]]:  # fmt: skip
-    """Return every period that the span touches, oldest first; of a period cut by the span only what lies within."""
-    grouped: dict[date, list[Tally]] = {}
-    day = span.start
-    while day <= span.end:
-        grouped.setdefault(_period_of(day, granularity), [])
-        day += timedelta(days=1)
+def by_step(tallies: Iterable[Tally], *, from_us: int, until_us: int, unit_us: int) -> list[tuple[int, Counts]]:
+    """Return every hour or day that begins in ``[from_us, until_us)``, oldest first, by its first microsecond."""
+    grouped: dict[int, list[Tally]] = {at_us: [] for at_us in range(from_us - from_us % unit_us, until_us, unit_us)}
     for tally in tallies:
-        day = datetime.fromtimestamp(tally.begin_us // 1_000_000, UTC).date()
-        grouped[_period_of(day, granularity)].append(tally)
-    return [(period.isoformat(), total_of(own)) for period, own in grouped.items()]
+        grouped[tally.begin_us - tally.begin_us % unit_us].append(tally)
+    return [(at_us, total_of(own)) for at_us, own in grouped.items()]
+
+
+def by_period(tallies: Iterable[Tally], span: ReportSpan, granularity: Granularity) -> list[tuple[str, Counts]]:
+    """Return every period that the span touches, oldest first; of a period cut by the span only what lies within."""
+    days = by_step(tallies, from_us=span.from_us, until_us=span.until_us, unit_us=DAY_US)
+    periods: dict[date, Counts] = {}
+    for at_us, counts in days:
+        period = _period_of(datetime.fromtimestamp(at_us // 1_000_000, UTC).date(), granularity)
+        known = periods.get(period)
+        periods[period] = counts if known is None else {name: known[name] + number for name, number in counts.items()}
+    return [(period.isoformat(), counts) for period, counts in periods.items()]
 
 
 def _period_of(day: date, granularity: Granularity) -> date:

@@ -155,6 +155,7 @@ def upgrade() -> None:
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "hour_us", "source_id", "template", "event", "detail"),
     )
+    op.create_index("tallies_totals", "tallies", ["account_id", "hour_us", "source_id", "event", "count"], unique=False)
     op.create_table(
         "tally_changes",
         sa.Column("id", sa.Text(), nullable=False),
@@ -321,6 +322,7 @@ def downgrade() -> None:
     op.drop_index("template_lists_due", table_name="template_lists")
     op.drop_table("template_lists")
     op.drop_table("tally_changes")
+    op.drop_index("tallies_totals", table_name="tallies")
     op.drop_table("tallies")
     op.drop_index("console_users_name", table_name="console_users")
     op.drop_table("console_users")
