@@ -16,6 +16,7 @@ CLIENT_NAMES = frozenset(
     {
         "WAYPOST_URL",
         "WAYPOST_API_KEY",
+        "WAYPOST_PASSWORD",
         "WAYPOST_SOURCE_ACCESS_TOKEN",
         "WAYPOST_SOURCE_APP_SECRET",
         "WAYPOST_SOURCE_PIN",

@@ -20,9 +20,12 @@ from waypost.app.foundation import Foundation
 from waypost.app.gateway import Gateway
 from waypost.app.parts import Part
 from waypost.sandbox import Inspector, InspectorSettings, Sandbox, SandboxSettings, build_sandbox, serve
+from waypost.sandbox.inbound import InboundBuilder
 from waypost.service import Service
 from waypost.settings import Role, Settings
+from waypost.web.passwords import first_run_code
 
+GREETING = "Hello, is my bicycle ready?"
 ALL_ROLES: frozenset[Role] = frozenset(get_args(Role))
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
@@ -52,7 +55,17 @@ class Demo:
     sandbox: Sandbox
     services: list[Service]
 
-    def announce(self) -> None:
+    async def greet(self) -> None:
+        """Let the customer write first if they never have: that opts them in, and opens the 24-hour window."""
+        network = self.sandbox.network
+        phone = network.phone(self.account.phone)
+        if phone.thread:
+            return
+        builder = InboundBuilder(network=network, media=self.sandbox.media, groups=self.sandbox.groups)
+        greeting = {"to": self.account.source_phone, "type": "text", "text": {"body": GREETING}}
+        self.sandbox.delivery.tell_inbound(await builder.build(phone, greeting, None, ""))
+
+    def announce(self, *, has_users: bool) -> None:
         """Say that the demo is ready: in the health check, in ``demo.json``, and on standard output."""
         settings = self.gateway.foundation.settings
         base_url = f"http://127.0.0.1:{self.gateway.server.port}"
@@ -63,13 +76,15 @@ class Demo:
             "source_phone": self.account.source_phone,
             "phone": self.account.phone,
             "sandbox_url": settings.sandbox_url or "",
-            "console_url": f"{settings.sandbox_url}/sandbox/",
+            "console_url": f"{base_url}/console/",
+            "handset_url": f"{settings.sandbox_url}/sandbox/handset/",
             "inspector_url": f"{settings.sandbox_url}/inspector/",
         }
         picture = write_picture(settings.data_dir)
         write_demo_file(settings.data_dir, facts)
         self.gateway.is_ready = True
-        print_story(facts, picture)
+        code = "" if has_users else first_run_code(self.gateway.foundation.token_key)
+        print_story(facts, picture, first_run_code=code)
 
 
 async def build_demo(foundation: Foundation) -> Demo:

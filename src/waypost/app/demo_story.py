@@ -27,21 +27,31 @@ def write_picture(data_dir: Path) -> Path:
     return path
 
 
-def print_story(facts: Mapping[str, str], picture: Path) -> None:
-    """Print what runs where, and the lines that send a picture to the phone and read what became of it."""
-    sys.stdout.write(_STORY.format(**facts, picture=picture) + "\n")
+def print_story(facts: Mapping[str, str], picture: Path, *, first_run_code: str) -> None:
+    """
+    Print what runs where, and the lines that send a picture to the phone and read what became of it.
+
+    ``first_run_code`` is ``""`` once there is a user of the console.
+    """
+    entry = f"first visit: code {first_run_code}" if first_run_code else "sign in"
+    sys.stdout.write(_STORY.format(**facts, picture=picture, entry=entry) + "\n")
     sys.stdout.flush()
 
 
 _STORY = """
 Waypost demo is ready.
 
-  API         {base_url}       key {api_key}
+  handset     {handset_url}   the customer's phone
+  console     {console_url}   {entry}
+  inspector   {inspector_url}   the webhooks that your application would get
+  API         {base_url}   key {api_key}
   API pages   {base_url}/docs
-  sandbox     {console_url}
-  inspector   {inspector_url}   (the demo account's webhooks, as they come in)
 
-The story, to paste line by line:
+See a picture arrive: open the handset, and paste this line into another terminal.
+
+curl -sS -X POST {base_url}/api/v2/message/ -H 'Authorization: Bearer {api_key}' -H 'Content-Type: application/json' -d '{{"message":[{{"recipient_whatsapp":"{phone}","message_type":"media","recipient_type":"individual","source":"{source_id}","x-apiheader":"ticket-117","type_media":[{{"attachments":[{{"attachment_id":"'$(curl -sS -X POST {base_url}/api/v2/media/upload/ -H 'Authorization: Bearer {api_key}' -F 'file=@{picture};type=image/png' | sed 's/.*"mediaId":"\\([^"]*\\)".*/\\1/')'","caption":"This is your bicycle"}}]}}]}}]}}'; echo
+
+The same step by step, with what becomes of it:
 
 # 1. The customer writes first: that opts them in and opens the 24-hour window.
 curl -sS -X POST {sandbox_url}/sandbox/phones/{phone}/messages -H 'Content-Type: application/json' -d '{{"to":"{source_phone}","type":"text","text":{{"body":"Is my bicycle ready?"}}}}'

@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 import uvloop
 
 from waypost.app.demo import build_demo, demo_settings
-from waypost.app.foundation import open_foundation
+from waypost.app.foundation import Foundation, open_foundation
 from waypost.app.gateway import Gateway
+from waypost.app.parts import Part
 from waypost.maintenance.leases import DataDirectoryInUseError
 from waypost.observe import configure_logging, get_logger
 from waypost.service import run_services
@@ -19,6 +20,8 @@ from waypost.store.engine import StoreUnavailableError
 from waypost.store.migrate import SchemaTooNewError
 from waypost.store.probing import find_missing_wall
 from waypost.store.sealing import SealBrokenError
+from waypost.store.users import has_users
+from waypost.web.passwords import first_run_code
 
 EXIT_CANNOT_START = 1
 GC_THRESHOLDS = (50_000, 20, 50)
@@ -73,26 +76,41 @@ async def _serve(settings: Settings, roles: frozenset[Role]) -> int:
     if cure is not None:
         log.warning("process.wall_missing", cure=cure)
     gateway = Gateway(foundation, roles)
+    first_run = await _first_run(foundation) if "accept" in roles and settings.console.enabled else None
 
     def announce() -> None:
         settle_memory()
         gateway.is_ready = True
         log.info("process.ready", roles=sorted(roles), node=foundation.node, port=gateway.server.port)
+        if first_run is not None:
+            sys.stderr.write(first_run)
 
     return await run_services(
         gateway.services, drain_seconds=settings.drain_seconds, on_ready=announce, refusals=_EXPECTED
     )
 
 
+async def _first_run(foundation: Foundation) -> str | None:
+    """Return how the console's first user is made; None: there is one. Never logged: the code is a secret."""
+    if await foundation.database.read(has_users):
+        return None
+    code, url = first_run_code(foundation.token_key), foundation.settings.base_url
+    return f"The console has no user yet. Make the first one at {url}/console/first-run with the code {code}\n"
+
+
 async def _demo(settings: Settings) -> int:
     demo = await build_demo(await open_foundation(demo_settings(settings)))
+    is_known = await demo.gateway.foundation.database.read(has_users)
 
     def announce() -> None:
         settle_memory()
-        demo.announce()
+        demo.announce(has_users=is_known)
 
     return await run_services(
-        demo.services, drain_seconds=settings.drain_seconds, on_ready=announce, refusals=_EXPECTED
+        [*demo.services, Part(name="demo-greeting", opening=demo.greet)],
+        drain_seconds=settings.drain_seconds,
+        on_ready=announce,
+        refusals=_EXPECTED,
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
 from waypost.accept.acceptor import Acceptor
 from waypost.app.foundation import Foundation
@@ -34,6 +35,9 @@ from waypost.web.operations import Check, OperationsApp
 from waypost.web.receiver import CloudApiReceiver
 from waypost.web.reports.links import LinkApp
 from waypost.web.reports.routes import build_reports
+
+if TYPE_CHECKING:
+    from waypost.web.console.context import Console
 
 
 class WebParts:
@@ -273,23 +277,26 @@ class WebParts:
     def _console(self) -> AsgiApp:
         # Imported late, as the manage API is: templates and Argon2 are of no use before somebody comes to look.
         from waypost.web.console.app import build_console  # noqa: PLC0415
+
+        return build_console(self.console_context())
+
+    def console_context(self) -> "Console":
+        """Return what the console is built from."""
         from waypost.web.console.context import Console  # noqa: PLC0415
         from waypost.web.console.rendering import Renderer  # noqa: PLC0415
         from waypost.web.passwords import PasswordChecks  # noqa: PLC0415
 
         foundation = self._foundation
-        return build_console(
-            Console(
-                manage=self._manage_context(),
-                acceptor=self._acceptor,
-                blobs=foundation.blobs,
-                collector=self._collector,
-                metrics=foundation.metrics,
-                token_key=foundation.token_key,
-                passwords=PasswordChecks(),
-                live=self.live,
-                renderer=Renderer(),
-            )
+        return Console(
+            manage=self._manage_context(),
+            acceptor=self._acceptor,
+            blobs=foundation.blobs,
+            collector=self._collector,
+            metrics=foundation.metrics,
+            token_key=foundation.token_key,
+            passwords=PasswordChecks(),
+            live=self.live,
+            renderer=Renderer(),
         )
 
     def _manage_context(self) -> ManageContext:

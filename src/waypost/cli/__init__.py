@@ -23,6 +23,7 @@ from waypost.cli import (
     processes,
     sources,
     templates,
+    users,
     webhooks,
 )
 from waypost.cli.exits import EXIT_CODES_HELP, CommandFailure, ExitCode
@@ -64,6 +65,7 @@ def build_app() -> typer.Typer:
     app.add_typer(media.app, name="media")
     app.add_typer(consents.app, name="consents")
     app.add_typer(groups.app, name="groups")
+    app.add_typer(users.app, name="users")
     app.add_typer(configuration.app, name="config")
     app.add_typer(master_key.app, name="master-key")
     return app

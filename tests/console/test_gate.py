@@ -1,0 +1,130 @@
+"""What holds for every route of the console: roles, headers, forms; generated from the table of routes."""
+
+import re
+
+import pytest
+from tests.console.conftest import OTHER_ACCOUNT, Answer, Office, Visitor
+
+from waypost.domain.users import Role
+from waypost.web.console.app import console_routes
+from waypost.web.console.routing import ConsoleRoute
+
+SAME = {"Sec-Fetch-Site": "same-origin"}
+STREAMS = {"/live"}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+
+
+def routes_of(office: Office) -> list[ConsoleRoute]:
+    """Return all routes; their handlers are never called here, so what they would work on does not matter."""
+    return console_routes(office.console)
+
+
+def path_of(route: ConsoleRoute) -> str:
+    return "/console" + re.sub(r"\{[^}]+\}", "0192f0c1-7f6a-7d3e-8b1c-000000000000", route.path)
+
+
+async def ask(visitor: Visitor, route: ConsoleRoute) -> Answer:
+    if route.method == "GET":
+        return await visitor.get(path_of(route))
+    return await visitor.send(path_of(route), data={"csrf_token": visitor.csrf_token}, headers=SAME)
+
+
+async def test_no_role_reaches_what_takes_a_higher_one(office: Office):
+    checked = 0
+    for role in (Role.VIEWER, Role.OPERATOR):
+        visitor = await office.visitor(role.word)
+        for route in routes_of(office):
+            if route.role is None or route.role <= role:
+                continue
+            answer = await ask(visitor, route)
+            assert 403 == answer.status, (role, route.method, route.path)
+            assert f"This takes the role {route.role.word}; yours is {role.word}." in answer.words
+            checked += 1
+    assert checked > 10
+
+
+async def test_every_role_reaches_the_pages_it_may_see(office: Office):
+    for role in Role:
+        visitor = await office.visitor(role.word)
+        for route in routes_of(office):
+            if route.method == "POST" or route.role is None or route.role > role or route.path in STREAMS:
+                continue
+            answer = await ask(visitor, route)
+            assert answer.status in ({200, 204, 404} if "{" in route.path else {200, 204}), (role, route.path, answer)
+
+
+async def test_nobody_gets_in_without_a_session(office: Office):
+    nobody = office.new_visitor()
+    for route in routes_of(office):
+        if route.role is None:
+            continue
+        answer = await ask(nobody, route)
+        assert (303, "/console/sign-in") == (answer.status, answer.headers["location"]), route.path
+
+
+async def test_no_form_is_taken_without_the_sessions_token_or_from_elsewhere(office: Office):
+    admin = await office.visitor("admin")
+    for route in routes_of(office):
+        if route.method == "GET" or route.role is None:
+            continue
+        without = await admin.send(path_of(route), data={"csrf_token": "0" * 32}, headers=SAME)
+        elsewhere = await admin.send(
+            path_of(route), data={"csrf_token": admin.csrf_token}, headers={"Sec-Fetch-Site": "cross-site"}
+        )
+        assert (403, 403) == (without.status, elsewhere.status), route.path
+
+
+async def test_every_page_has_the_whole_set_of_headers(office: Office):
+    admin = await office.visitor("admin")
+    paths = [path_of(route) for route in routes_of(office) if route.method == "GET" and route.path not in STREAMS]
+    for path in [*paths, "/console", "/console/nowhere", "/console/static/console.css", "/console/static/none.js"]:
+        headers = (await admin.get(path)).headers
+        assert "nosniff" == headers["x-content-type-options"], path
+        assert "no-referrer" == headers["referrer-policy"], path
+        assert "same-origin" == headers["cross-origin-opener-policy"], path
+        assert "DENY" == headers["x-frame-options"], path
+        assert headers["content-security-policy"] == POLICY or "sandbox" in headers["content-security-policy"], path
+        assert "server" not in headers, path
+        if "/static/" not in path:
+            assert "no-store" in headers["cache-control"], path
+
+
+async def test_no_page_holds_inline_scripts_styles_or_handlers(office: Office):
+    admin = await office.visitor("admin")
+    for route in routes_of(office):
+        if route.method == "POST" or route.path in STREAMS:
+            continue
+        text = (await admin.get(path_of(route))).text
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", text), route.path
+
+
+@pytest.mark.parametrize("path", ["/console/nowhere", "/console/static/../app.py", "/console/static/%2e%2e/app.py"])
+async def test_what_is_not_there_is_said_in_words(office: Office, path: str):
+    answer = await (await office.visitor("viewer")).get(path)
+
+    assert 404 == answer.status
+    assert "There is no such page." in answer.words
+
+
+async def test_a_user_of_one_account_sees_and_chooses_no_other(office: Office):
+    stranger = await office.visitor("stranger")
+
+    page = await stranger.get("/console/users")
+    chosen = await stranger.post("/console/account", account_id=office.house.demo.account.account_id)
+
+    names = re.findall(r'<td data-name="Name">([^<]+)</td>', page.text)
+    assert "stranger" in names
+    assert not {role.word for role in Role} & set(names)
+    assert 404 == chosen.status
+    assert "There is no account with this id." in chosen.words
+
+
+async def test_another_accounts_thing_is_the_same_as_none(office: Office):
+    admin = await office.visitor("admin")
+    chosen = await admin.post("/console/account", account_id=OTHER_ACCOUNT)
+    back = await admin.post("/console/account", account_id=office.house.demo.account.account_id)
+
+    assert (303, 303) == (chosen.status, back.status)
