@@ -36,7 +36,14 @@ class Renderer:
             auto_reload=False,
         )
         self._environment.filters.update(
-            moment=moment, size=size, count=count, duration=duration, percent=percent, pretty=pretty, compact=compact
+            moment=moment,
+            local_field=local_field,
+            size=size,
+            count=count,
+            duration=duration,
+            percent=percent,
+            pretty=pretty,
+            compact=compact,
         )
         self._environment.globals["static"] = self.static_url
         self.files = _read_files()
@@ -80,6 +87,11 @@ def moment(value: int | datetime | None, empty: str = NOTHING) -> Markup | str:
     return Markup('<time datetime="{}">{}</time>').format(
         time.isoformat(timespec="milliseconds").replace("+00:00", "Z"), time.strftime("%Y-%m-%d %H:%M:%S UTC")
     )
+
+
+def local_field(value_us: int | None) -> str:
+    """Return a time as a field of type ``datetime-local`` holds it, in UTC; a script turns it to the viewer's zone."""
+    return "" if value_us is None else as_time(value_us).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def duration(value_us: float | None, empty: str = NOTHING) -> str:

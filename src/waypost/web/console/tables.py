@@ -63,7 +63,12 @@ Fetch = Callable[[str | None, int], Awaitable[Rows]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """What ``data_table`` shows; ``query`` is kept in the links of pages and files."""
+    """
+    What ``data_table`` shows; ``query`` is kept in the links of pages and files.
+
+    ``posted`` are the fields of a search that must not stand in a URL, such as one for a number: where there are any,
+    pages and files are asked for by a form that carries them.
+    """
 
     name: str
     columns: Sequence[Column]
@@ -71,6 +76,7 @@ class Table:
     empty: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
+    posted: Mapping[str, str] = field(default_factory=dict)
     has_files: bool = True
 
 
@@ -79,7 +85,8 @@ class Listing:
     """
     A table and where its rows come from.
 
-    ``empty`` says what to do where there is nothing yet. ``query`` has the filters of the page, without its cursor.
+    ``empty`` says what to do where there is nothing yet. ``query`` has the filters of the page, without its cursor;
+    ``posted`` those that must not stand in a URL.
     """
 
     name: str
@@ -87,6 +94,7 @@ class Listing:
     fetch: Fetch
     empty: str
     query: Mapping[str, str] = field(default_factory=dict)
+    posted: Mapping[str, str] = field(default_factory=dict)
 
     async def table(self, visit: "Visit", *, at_most: int = PAGE_ROWS) -> Table:
         """Return the page that the visitor asks for."""
@@ -98,6 +106,7 @@ class Listing:
             empty=self.empty,
             path=visit.path,
             query={name: value for name, value in self.query.items() if value},
+            posted={name: value for name, value in self.posted.items() if value},
         )
 
     async def file(self, visit: "Visit") -> Response:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, unquote
 
@@ -17,6 +18,7 @@ from waypost.web.console.context import PREFIX, Console
 from waypost.web.console.navigation import navigation
 from waypost.web.manage.editing import Editor
 from waypost.web.manage.problems import invalid
+from waypost.web.manage.views import as_microseconds
 
 Result = TypeVar("Result")
 
@@ -135,15 +137,26 @@ class Visit:
             raise invalid(name, f"is none of {', '.join(allowed)}", hint="Choose one of the list.")
         return value
 
+    def time_us(self, name: str, *, given: str | None = None) -> int | None:
+        """Return a field for a time, microseconds; None when it is empty. ``given``: its text. Raises ``Problem``."""
+        text = self.field(name) if given is None else given
+        if not text:
+            return None
+        try:
+            time = datetime.fromisoformat(text)
+            return as_microseconds(time if time.tzinfo else time.replace(tzinfo=UTC))
+        except (ValueError, OverflowError):
+            raise invalid(name, "is no time", hint="Write it as 2031-03-05T09:00.") from None
+
     @property
     def cursor(self) -> str | None:
         """Where the page of a list begins; None at the beginning."""
-        return self.query("cursor")[:_CURSOR_CHARACTERS_MAX] or None
+        return (self.query("cursor") or self.field("cursor"))[:_CURSOR_CHARACTERS_MAX] or None
 
     @property
     def wants_file(self) -> str:
         """``csv`` or ``json`` when the rows are asked for as a file, else ``""``."""
-        form = self.query("export")
+        form = self.query("export") or self.field("export")
         return form if form in _FILE_FORMS else ""
 
     @property

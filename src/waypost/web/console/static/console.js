@@ -115,6 +115,24 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
 });
+// Fields for a time hold UTC as they come and as they go; here they are the viewer's own time.
+function showMomentFields(root) {
+  for (const field of root.querySelectorAll("input[data-moment]:not([data-zoned])")) {
+    field.dataset.zoned = "";
+    if (!field.value) continue;
+    const moment = new Date(field.value + "Z");
+    moment.setMinutes(moment.getMinutes() - moment.getTimezoneOffset());
+    field.value = moment.toISOString().slice(0, 19);
+  }
+}
+
+document.addEventListener("formdata", (event) => {
+  for (const field of event.target.querySelectorAll("input[data-moment][data-zoned]")) {
+    if (!field.name || !field.value) continue;
+    const moment = new Date(field.value);
+    if (!Number.isNaN(moment.getTime())) event.formData.set(field.name, moment.toISOString().slice(0, 19));
+  }
+});
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) { stopListening(); return; }
   listen();
@@ -128,10 +146,12 @@ document.addEventListener("htmx:configRequest", (event) => {
 document.addEventListener("htmx:beforeRequest", () => document.getElementById("problems")?.replaceChildren());
 document.addEventListener("htmx:afterSwap", (event) => {
   showTimes(event.detail.target.parentElement ?? document);
+  showMomentFields(event.detail.target.parentElement ?? document);
   window.waypostCharts.draw(event.detail.target.parentElement ?? document);
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { nameTheme(); window.waypostCharts.draw(document); });
 showTimes(document);
+showMomentFields(document);
 nameTheme();
 window.waypostCharts.draw(document);
 listen();
