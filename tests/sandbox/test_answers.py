@@ -8,6 +8,7 @@ import pytest
 from .conftest import NUMBER, PHONE, WABA, World
 from .test_requests import A_REPLY, carousel_of, interactive
 
+BODY = {"type": "BODY", "text": "Look."}
 PRODUCT = {"catalog_id": "7001", "product_retailer_id": "helmet-1"}
 SECTION = {
     "title": "S",
@@ -39,6 +40,11 @@ ASKED: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         carousel_of(A_REPLY, A_REPLY),
         {"choose": "yes"},
         {"interactive": {"type": "button_reply", "button_reply": {"id": "yes", "title": "Yes"}}},
+    ),
+    "leave to call": (
+        named("call_permission_request", "call_permission_request"),
+        {"choose": "reject"},
+        {"interactive": {"type": "call_permission_reply", "call_permission_reply": {"response": "reject"}}},
     ),
     "place": (
         named("location_request_message", "send_location"),
@@ -132,6 +138,27 @@ async def test_a_templates_quick_reply_has_the_payload_that_was_sent_with_it(ope
     assert declined["message"]["button"] == {"text": "Decline", "payload": "Decline"}
 
 
+async def test_a_quick_reply_on_a_templates_card_is_answered(open_world: World) -> None:
+    card = {"components": [BODY, {"type": "BUTTONS", "buttons": [{"type": "QUICK_REPLY", "text": "More"}]}]}
+    components = [BODY, {"type": "CAROUSEL", "cards": [card, card]}]
+    body = {"name": "cards", "language": "en", "category": "MARKETING", "components": components}
+    await open_world.call("POST", f"/v23.0/{WABA}/message_templates", body)
+    await open_world.receiver.until(lambda: [v for v in open_world.receiver.values() if v.get("event") == "APPROVED"])
+    payload = [{"type": "payload", "payload": "SECOND"}]
+    button = {"type": "button", "sub_type": "quick_reply", "index": "0", "parameters": payload}
+    cards = [{"card_index": 0, "components": []}, {"card_index": 1, "components": [button]}]
+    sent = [{"type": "carousel", "cards": cards}]
+    await asked(
+        open_world, {"type": "template", "template": {"name": "cards", "language": {"code": "en"}, "components": sent}}
+    )
+
+    _, second = await answer(open_world, {"choose": "SECOND"})
+    _, first = await answer(open_world, {"choose": "More"})
+
+    assert second["message"]["button"] == {"text": "More", "payload": "SECOND"}
+    assert first["message"]["button"] == {"text": "More", "payload": "More"}
+
+
 async def test_what_cannot_be_answered_is_said_in_words(open_world: World) -> None:
     assert (await answer(open_world, {"wamid": "wamid.none"}))[0] == 404
     await open_world.send_wamid()
@@ -143,7 +170,7 @@ async def test_what_cannot_be_answered_is_said_in_words(open_world: World) -> No
     assert (await open_world.call("POST", f"/sandbox/phones/{PHONE}/messages", {"answer": "yes"}))[0] == 400
     await asked(open_world, named("catalog_message", "catalog_message"))
     assert (await answer(open_world, {}))[0] == 400
-    await asked(open_world, named("call_permission_request", "call_permission_request"))
+    await asked(open_world, named("voice_call", "voice_call"))
     assert (await answer(open_world, {}))[0] == 400
 
 

@@ -60,26 +60,35 @@ def _chosen(choices: list[tuple[str, str, Spec]], choose: Any) -> Spec:
 
 def _template_reply(node: Spec, choose: Any, templates: list[Template]) -> Spec:
     """Return the press of a quick reply; its payload is the one that was sent with it, else its label."""
-    payloads = {
-        int(component["index"]): component["parameters"][0]["payload"]
-        for component in node.get("components", [])
-        if component.get("type") == "button" and str(component.get("sub_type")).lower() == "quick_reply"
-    }
     choices = []
-    for index, button in _buttons_of(node, templates):
-        label = str(button.get("text", ""))
-        if str(button.get("type", "")).upper() == "QUICK_REPLY":
-            payload = payloads.get(index, label)
-            choices.append((payload, label, {"type": "button", "button": {"text": label, "payload": payload}}))
+    for buttons, components in _buttons_of(node, templates):
+        payloads = {
+            int(component["index"]): component["parameters"][0]["payload"]
+            for component in components
+            if component.get("type") == "button" and str(component.get("sub_type")).lower() == "quick_reply"
+        }
+        for index, button in enumerate(buttons):
+            label = str(button.get("text", ""))
+            if str(button.get("type", "")).upper() == "QUICK_REPLY":
+                payload = payloads.get(index, label)
+                choices.append((payload, label, {"type": "button", "button": {"text": label, "payload": payload}}))
     return _chosen(choices, choose)
 
 
-def _buttons_of(node: Spec, templates: list[Template]) -> Iterator[tuple[int, Spec]]:
+def _buttons_of(node: Spec, templates: list[Template]) -> Iterator[tuple[list[Spec], list[Spec]]]:
+    """Yield the buttons of a template, then those of each card, with what the message gave for them."""
+    sent: list[Spec] = node.get("components", [])
     for template in templates:
         if (template.name, template.language) == (node["name"], node["language"]["code"]):
-            for component in template.components:
-                if str(component.get("type")).upper() == "BUTTONS":
-                    yield from enumerate(component.get("buttons", []))
+            yield _part(template.components, "BUTTONS").get("buttons", []), sent
+            cards = _part(template.components, "CAROUSEL").get("cards", [])
+            given = _part(sent, "CAROUSEL").get("cards", [])
+            for own, card in zip(cards, given, strict=False):
+                yield _part(own.get("components", []), "BUTTONS").get("buttons", []), card.get("components", [])
+
+
+def _part(components: list[Spec], kind: str) -> Spec:
+    return next((one for one in components if str(one.get("type")).upper() == kind), {})
 
 
 def _interactive_reply(phone: Phone, node: Spec, choose: Any, data: Spec) -> Spec:
@@ -106,6 +115,10 @@ def _interactive_reply(phone: Phone, node: Spec, choose: Any, data: Spec) -> Spe
             phones = [{"phone": f"+{phone.wa_id}", "wa_id": phone.wa_id, "type": "MOBILE"}]
             card = {"name": {"formatted_name": phone.name}, "phones": phones, "origin": "contact_request"}
             return {"type": "contacts", "contacts": [card]}
+        case "call_permission_request":
+            words = {"accept": "Allow calls", "reject": "Don't allow"}
+            replies = {word: _reply("call_permission_reply", {"response": word}) for word in words}
+            return _chosen([(word, title, replies[word]) for word, title in words.items()], choose)
         case kind:
             raise bad_request(f"An interactive message of type {kind} asks for nothing.", "Answer another, or write.")
 

@@ -27,10 +27,12 @@ from waypost.sandbox.ledger import Ledger
 from waypost.sandbox.limits import TokenBuckets
 from waypost.sandbox.media_store import MediaStore
 from waypost.sandbox.network import Network
+from waypost.sandbox.origin import is_foreign, refuse_foreign
 from waypost.sandbox.settings import SandboxSettings
 from waypost.sandbox.tasks import BackgroundWork
 from waypost.sandbox.wire import Receive, Scope, Send
 
+_READING = ("GET", "HEAD", "OPTIONS")
 _BASE_URL = "waypost.sandbox.base_url"
 _VERSION = re.compile(r"v\d{1,3}\.\d{1,2}")
 
@@ -144,6 +146,9 @@ class Sandbox:
         if root and path.startswith(root):
             path = path[len(root) :]
         if path.startswith("/sandbox"):
+            if (scope["method"] not in _READING or path.endswith("/live")) and is_foreign(scope, self.base_url):
+                await refuse_foreign(scope, receive, send)
+                return
             await self._control(self._below(scope, path), receive, send)
             return
         segments = path.strip("/").split("/")

@@ -10,6 +10,7 @@ from waypost.sandbox.control_admin import AdminControl
 from waypost.sandbox.control_errors import ControlError, refuse, refuse_unknown
 from waypost.sandbox.control_groups import GroupControl
 from waypost.sandbox.control_phones import PhoneControl
+from waypost.sandbox.handset import Handset
 from waypost.sandbox.home import HomePage
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def build_control(sandbox: "Sandbox") -> Starlette:
     phones, admin, home = PhoneControl(sandbox), AdminControl(sandbox), HomePage(sandbox)
     groups, group = GroupControl(sandbox), "/sandbox/groups/{group}"
     phone = "/sandbox/phones/{number}"
+    handset, pages = Handset(sandbox), "/sandbox/handset"
     routes = [
         Route("/sandbox", home.page),
         Route("/sandbox/", home.page),
@@ -41,6 +43,13 @@ def build_control(sandbox: "Sandbox") -> Starlette:
         Route(f"{group}/join", groups.join, methods=["POST"]),
         Route(f"{group}/leave", groups.leave, methods=["POST"]),
         Route(f"{group}/window", groups.close_window, methods=["DELETE"]),
+        Route(pages, handset.to_page),
+        Route(f"{pages}/", handset.page),
+        Route(f"{pages}/static/{{name}}", handset.static),
+        Route(f"{pages}/directory", handset.directory),
+        Route(f"{pages}/phones/{{number}}/messages", handset.thread),
+        Route(f"{pages}/linked/{{wamid}}/{{place:int}}", _Raw(handset.linked)),
+        Route(f"{pages}/live", _Raw(handset.live)),
         Route("/sandbox/numbers", admin.list_numbers),
         Route("/sandbox/numbers/{phone_number_id}", admin.show_number),
         Route("/sandbox/numbers/{phone_number_id}", admin.put_number, methods=["PUT"]),

@@ -17,6 +17,7 @@ from waypost.sandbox.graph.media import send_ranged
 from waypost.sandbox.graph.media_kinds import INBOUND_BYTES_MAX
 from waypost.sandbox.inbound import InboundBuilder, InboundFile
 from waypost.sandbox.ledger import Accepted
+from waypost.sandbox.media_headers import media_headers
 from waypost.sandbox.media_store import Medium
 from waypost.sandbox.network import Inbound, Phone, digits_of
 from waypost.sandbox.wire import Receive, Scope, Send
@@ -119,7 +120,8 @@ class PhoneControl:
             await refusal(scope, receive, send)
             return
         data = await asyncio.to_thread(self._sandbox.media.read, medium)
-        await send_ranged(scope, send, data=data, mime_type=medium.mime_type)
+        mime_type, headers = media_headers(medium.mime_type, medium.filename)
+        await send_ranged(scope, send, data=data, mime_type=mime_type, more=headers)
 
     def _phone(self, request: Request) -> Phone:
         digits = digits_of(request.path_params["number"])

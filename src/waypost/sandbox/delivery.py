@@ -80,6 +80,7 @@ class Delivery:
                 self._network.phone(entry.to).parked.append(entry)
                 break
             at_us = _tick(entry, status)
+            self._network.changes.message(entry.to, entry.wamid)
             if not status.startswith("-"):
                 self._tell_status(entry, status, at_us)
                 return

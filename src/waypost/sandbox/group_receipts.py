@@ -52,6 +52,7 @@ class GroupReceipts:
         self._journal.write({"kind": "group_message", "wamid": entry.wamid, "members": members})
         for number in members:
             self._network.phone(number).thread.append(entry)
+            self._network.changes.message(number, entry.wamid)
 
     def members_of(self, wamid: str) -> list[str]:
         return list(self._receipts.get(wamid, ()))
@@ -137,6 +138,7 @@ class GroupReceipts:
         at_us = now_us()
         for number in fresh:
             setattr(receipts[number], f"{status}_us", at_us)
+            self._network.changes.message(number, entry.wamid)
         if not getattr(entry, f"{status}_us"):
             setattr(entry, f"{status}_us", at_us)
         self._tell(entry, status, tuple(fresh), at_us)

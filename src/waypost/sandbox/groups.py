@@ -207,6 +207,7 @@ class Groups:
 
     def _keep(self, group: Group) -> None:
         self._groups[group.group_id] = group
+        self._network.changes.directory()
         self._journal.write({"kind": "group", **dataclasses.asdict(group)})
 
     def _tell_group(self, group: Group, field_name: str, kind: str, **members: Any) -> None:

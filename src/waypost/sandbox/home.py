@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from waypost.sandbox.app import Sandbox
 
 _PHONES_SHOWN_MAX = 50
+_INSPECTOR = (
+    '<a class="door" href="{root}/inspector/"><strong>Webhook inspector</strong> '
+    "<span>what the gateway posts, as it comes in</span></a>"
+)
 
 
 class HomePage:
@@ -42,7 +46,7 @@ class HomePage:
         )
         phones = "".join(
             "<tr>"
-            + _cell("Phone", _link(f"{root}/sandbox/phones/{p.number}", f"+{p.number}"))
+            + _cell("Phone", _link(f"{root}/sandbox/handset/?phone={p.number}", f"+{p.number}"))
             + _cell("Name", html.escape(p.name))
             + _cell("State", "online" if p.online else "offline")
             + _cell("Thread", _link(f"{root}/sandbox/phones/{p.number}/messages", _counted(len(p.thread))))
@@ -60,9 +64,7 @@ class HomePage:
             number="15550100001" if number is None else number.display_phone_number,
             phone_number_id="110000000000001" if number is None else number.phone_number_id,
             token="TOKEN" if number is None else html.escape(number.access_token),
-            inspector=f'<a href="{root}/inspector/">webhook inspector</a>'
-            if self._sandbox.inspector is not None
-            else "",
+            inspector=_INSPECTOR.format(root=root) if self._sandbox.inspector is not None else "",
         )
         return Response(text, media_type="text/html", headers=PAGE_HEADERS)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from waypost.sandbox import ids
+from waypost.sandbox.changes import Changes
 from waypost.sandbox.clock import now_us
 from waypost.sandbox.journal import Journal
 from waypost.sandbox.ledger import Accepted
@@ -131,6 +132,7 @@ class Network:
         self._expired: set[str] = set()
         self._last_inbound_us: dict[tuple[str, str], int] = {}
         self.members_of: Callable[[str], list[str]] = lambda _group_id: []
+        self.changes = Changes()
 
     def register_number(
         self,
@@ -220,7 +222,9 @@ class Network:
     def mark_acknowledged(self, wamids: list[str]) -> None:
         """Note that a webhook receiver has these inbound messages."""
         for wamid in wamids:
-            self.inbound[wamid].acknowledged = True
+            inbound = self.inbound[wamid]
+            inbound.acknowledged = True
+            self.changes.message(inbound.phone, wamid)
         self._journal.write_soon({"kind": "acknowledged", "wamids": wamids})
 
     def mark_read(self, inbound: Inbound, *, is_typing: bool) -> None:
@@ -229,6 +233,7 @@ class Network:
         self._put_read(inbound, at_us)
         if is_typing:
             inbound.typing_us = at_us
+        self.changes.message(inbound.phone, inbound.wamid)
         self._journal.write_soon({"kind": "business_read", "wamid": inbound.wamid, "at_us": at_us})
 
     def _put_read(self, inbound: Inbound, at_us: int) -> None:
@@ -245,6 +250,7 @@ class Network:
                 if other.read_us:
                     break
                 other.read_us = at_us
+                self.changes.message(other.phone, other.wamid)
 
     def is_window_open(self, *, phone_number_id: str, phone: str, now_us: int) -> bool:
         last_us = self._last_inbound_us.get((phone_number_id, phone))
@@ -299,6 +305,7 @@ class Network:
         rate = self._default_rate if number.rate is None else number.rate
         bucket = self.buckets.setdefault(number.phone_number_id, RateBucket(rate))
         bucket.rate = rate
+        self.changes.directory()
 
     def _put_phone(self, phone: Phone) -> None:
         before = self.phones.get(phone.number)
@@ -309,14 +316,17 @@ class Network:
         self.phones[phone.number] = phone
         self._by_wa_id[phone.wa_id] = phone.number
         self._by_user_id[phone.user_id] = phone.number
+        self.changes.directory()
 
     def _put_inbound(self, inbound: Inbound) -> None:
         self.inbound[inbound.wamid] = inbound
         self.phone(inbound.phone).thread.append(inbound)
+        self.changes.message(inbound.phone, inbound.wamid)
         if inbound.group_id is not None:
             for number in self.members_of(inbound.group_id):
                 if number != inbound.phone:
                     self.phone(number).thread.append(inbound)
+                    self.changes.message(number, inbound.wamid)
         self._last_inbound_us[(inbound.phone_number_id, inbound.group_id or inbound.phone)] = inbound.at_us
 
 

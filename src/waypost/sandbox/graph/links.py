@@ -30,8 +30,9 @@ class LinkFetcher:
         self._session: aiohttp.ClientSession | None = None
         # (link, number): (media id, when it was fetched by the loop's clock)
         self._cache: dict[tuple[str, str], tuple[str, float]] = {}
-        # wamid: media id
+        # wamid, or wamid#place for a link in a card: media id
         self.fetched: dict[str, str] = {}
+        self._views: dict[str, asyncio.Lock] = {}
 
     async def start(self) -> None:
         if self._session is None:
@@ -59,7 +60,21 @@ class LinkFetcher:
         if record["kind"] == "link_fetched":
             self.fetched[record["wamid"]] = record["media_id"]
 
+    async def fetch_for_view(self, link: str, *, key: str, kind: str, number: str) -> Medium | None:
+        """Return the file behind a link in a card, fetched once for each `key`; None if there is none of this kind."""
+        lock = self._views.setdefault(key, asyncio.Lock())
+        try:
+            async with lock:
+                known = self._media.find_for_view(self.fetched.get(key, ""))
+                return known or await self._obtain(link, key=key, kind=kind, number=number)
+        finally:
+            if not lock.locked():
+                self._views.pop(key, None)
+
     async def _fetch(self, link: str, *, wamid: str, kind: str, number: str, then: Then) -> None:
+        then(wamid, await self._obtain(link, key=wamid, kind=kind, number=number) is not None)
+
+    async def _obtain(self, link: str, *, key: str, kind: str, number: str) -> Medium | None:
         now = asyncio.get_running_loop().time()
         cached = self._cache.get((link, number))
         medium = None
@@ -68,17 +83,15 @@ class LinkFetcher:
         if medium is None:
             medium = await self._download(link, kind, number)
         if medium is None:
-            then(wamid, False)
-            return
+            return None
         self._cache[(link, number)] = (medium.media_id, now)
         try:
             self.check_kind(kind, medium)
         except GraphError:
-            then(wamid, False)
-            return
-        self.fetched[wamid] = medium.media_id
-        self._journal.write_soon({"kind": "link_fetched", "wamid": wamid, "media_id": medium.media_id})
-        then(wamid, True)
+            return None
+        self.fetched[key] = medium.media_id
+        self._journal.write_soon({"kind": "link_fetched", "wamid": key, "media_id": medium.media_id})
+        return medium
 
     async def _download(self, link: str, kind: str, number: str) -> Medium | None:
         if self._session is None:

@@ -12,7 +12,7 @@ from waypost.sandbox.graph.errors import GraphError, malformed, no_such_object
 from waypost.sandbox.graph.media_kinds import ALL_TYPES, KINDS, bare, bytes_max, kind_of, matches, sniff
 from waypost.sandbox.media_store import MediaStore, Medium
 from waypost.sandbox.network import Network, Number
-from waypost.sandbox.wire import Receive, Scope, Send, header, send_bytes, send_json
+from waypost.sandbox.wire import Headers, Receive, Scope, Send, header, send_bytes, send_json
 
 DOWNLOAD_PATH = "/whatsapp_business/attachments/"
 _CHUNK_BYTES = 256 * 1024
@@ -104,9 +104,9 @@ class MediaEndpoints:
         await send_ranged(scope, send, data=data, mime_type=medium.mime_type)
 
 
-async def send_ranged(scope: Scope, send: Send, *, data: bytes, mime_type: str) -> None:
-    """Answer bytes: whole (200), the one range asked for (206), or 416."""
-    headers = [(b"content-type", mime_type.encode("latin-1")), (b"accept-ranges", b"bytes")]
+async def send_ranged(scope: Scope, send: Send, *, data: bytes, mime_type: str, more: Headers = ()) -> None:
+    """Answer bytes: whole (200), the one range asked for (206), or 416; `more` are headers to send along."""
+    headers = [(b"content-type", mime_type.encode("latin-1")), (b"accept-ranges", b"bytes"), *more]
     status, start, end = 200, 0, len(data)
     asked = header(scope, b"range")
     if asked is not None:

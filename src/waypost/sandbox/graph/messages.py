@@ -178,6 +178,7 @@ class MessagesEndpoint:
             self._delivery.receipts.open(entry, list(recipient.participants))
         else:
             recipient.thread.append(entry)
+            self._network.changes.message(recipient.number, entry.wamid)
         return entry, _answer_to(body, entry, recipient)
 
     def _recipient(self, number: Number, kind: str, body: dict[str, Any]) -> Phone | Group:

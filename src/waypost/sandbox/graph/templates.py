@@ -99,7 +99,7 @@ class Templates:
         category = a_text(body, "category", at="category") or ""
         if category.upper() not in CATEGORIES:
             raise invalid(f"Param category must be one of {{{', '.join(CATEGORIES)}}}.")
-        if self._named(waba_id, name, language) is not None:
+        if self.named(waba_id, name, language) is not None:
             raise GraphError(100, "There is already content in this language for this template.", subcode=2388024)
         if self._blocked_until_us.get((waba_id, name, language), 0) > now_us():
             # As Meta tells of a name deleted less than 30 days ago (template guides, Sep 2026).
@@ -169,13 +169,13 @@ class Templates:
 
     def category_of(self, waba_id: str, node: dict[str, Any]) -> str:
         """Return the category of the template a send names, in lower case as webhooks have it."""
-        template = self._named(waba_id, node["name"], node["language"]["code"])
+        template = self.named(waba_id, node["name"], node["language"]["code"])
         return "utility" if template is None else template.category.lower()
 
     def check_send(self, waba_id: str, node: dict[str, Any]) -> None:
         """Check the `template` object of a send: 132001, 132015, 132016, 132000, 132012, 132005."""
         name, language = node["name"], node["language"]["code"]
-        template = self._named(waba_id, name, language)
+        template = self.named(waba_id, name, language)
         if template is None:
             raise GraphError(132001, f"template name ({name}) does not exist in {language}")
         if template.status == "PAUSED":
@@ -201,7 +201,8 @@ class Templates:
     def pending(self) -> list[Template]:
         return [template for template in self._templates.values() if template.status == "PENDING"]
 
-    def _named(self, waba_id: str, name: str, language: str) -> Template | None:
+    def named(self, waba_id: str, name: str, language: str) -> Template | None:
+        """Return an account's template of this name and language."""
         for template in self._templates.values():
             if template.name == name and template.language == language and template.waba_id == waba_id:
                 return template
