@@ -42,7 +42,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_environment_is_made_once_and_again_only_when_a_lock_changes(checkout: Path, monkeypatch):
     calls: list[str] = []
 
-    def pretend(command: list[str]) -> None:
+    def pretend(command: list[str], **_) -> None:
         calls.append(" ".join(command))
         if "venv" in command:
             (checkout / ".venv" / "bin").mkdir(parents=True)
@@ -67,6 +67,31 @@ def test_an_environment_is_made_once_and_again_only_when_a_lock_changes(checkout
     assert again == []
     assert [call.split()[2] for call in changed] == ["pip", "pip", "compileall"]
     assert sum("dev.lock" in call for call in calls) == 1
+
+
+@pytest.mark.parametrize("fails", ["", "uv.lock", "bin/uv"])
+def test_uv_installs_where_it_is_locked_and_pip_where_uv_fails(checkout: Path, monkeypatch, fails: str):
+    calls: list[list[str]] = []
+
+    def pretend(command: list[str], **_) -> None:
+        calls.append(command)
+        if fails and fails in " ".join(command):
+            raise environment.SetupError(fails)
+
+    (checkout / ".venv" / "bin").mkdir(parents=True)
+    (checkout / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    (checkout / ".venv" / "pyvenv.cfg").write_text("")
+    lock = checkout / "requirements" / "dev.lock"
+    pin = "uv==1.2.3 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
+    lock.write_text(f"urllib3==1 \\\n    --hash=sha256:cc\n{pin}uvicorn==1 \\\n    --hash=sha256:dd\n")
+    monkeypatch.setattr(environment, "_call", pretend)
+
+    environment.ensure_environment("dev")
+
+    assert (checkout / ".venv" / "uv.lock").read_text() == pin
+    installers = [Path(call[0]).name for call in calls if str(lock) in call]
+    assert installers == {"": ["uv"], "uv.lock": ["python"], "bin/uv": ["uv", "python"]}[fails]
+    assert all("--require-hashes" in call for call in calls if "-r" in call)
 
 
 def test_a_failing_install_is_said_and_leaves_no_stamp(checkout: Path, capsys: pytest.CaptureFixture[str]):
