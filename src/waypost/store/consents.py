@@ -17,7 +17,9 @@ from waypost.store.statements import Dialect, InsertMany, Sql, UpdateMany
 from waypost.store.tables import CONSENT_HISTORY, CONSENTS
 from waypost.store.transaction import Row, Tx
 
-_COLUMNS: Final = "c.recipient, c.state, c.is_implied, c.is_blocklisted, c.origin, c.user_agent, c.ip, c.changed_at_us"
+CONSENT_COLUMNS: Final = (
+    "c.recipient, c.state, c.is_implied, c.is_blocklisted, c.origin, c.user_agent, c.ip, c.changed_at_us"
+)
 ConsentKey = tuple[str, str]
 """(account id, recipient)."""
 
@@ -26,7 +28,7 @@ _ENSURE: Final = InsertMany(
     CONSENTS, ("account_id", "recipient", "changed_at_us"), on_conflict="(account_id, recipient) DO NOTHING"
 )
 _LOCK: Final = Sql(
-    f"SELECT c.account_id, {_COLUMNS} FROM ROWS(:account_id text, :recipient text) AS v "  # noqa: S608
+    f"SELECT c.account_id, {CONSENT_COLUMNS} FROM ROWS(:account_id text, :recipient text) AS v "  # noqa: S608
     "JOIN consents c ON c.account_id = v.account_id AND c.recipient = v.recipient "
     "ORDER BY c.account_id, c.recipient FOR UPDATE OF c"
 )
@@ -49,10 +51,10 @@ _INSERT_HISTORY: Final = InsertMany(
     CONSENT_HISTORY, ("id", "account_id", "recipient", "action", "origin", "user_agent", "ip", "at_us")
 )
 _FIND: Final = Sql(
-    f"SELECT {_COLUMNS} FROM consents c WHERE c.account_id = :account_id AND c.recipient = ANY(:recipients)"  # noqa: S608
+    f"SELECT {CONSENT_COLUMNS} FROM consents c WHERE c.account_id = :account_id AND c.recipient = ANY(:recipients)"  # noqa: S608
 )
 _LIST: Final = Sql(
-    f"SELECT {_COLUMNS} FROM consents c WHERE c.account_id = :account_id AND c.recipient > :after "  # noqa: S608
+    f"SELECT {CONSENT_COLUMNS} FROM consents c WHERE c.account_id = :account_id AND c.recipient > :after "  # noqa: S608
     "ORDER BY c.recipient LIMIT :at_most"
 )
 _HISTORY: Final = Sql(
@@ -141,7 +143,7 @@ def record_consents(tx: Tx, ids: IdFactory, writes: Sequence[ConsentWrite]) -> l
     # A row for each, so that there is something to lock: two first opt-ins at once must not both be the first.
     tx.write_many(_ENSURE, [(*key, writes[0].now_us) for key in keys])
     locked = tx.rows(_LOCK, account_id=[key[0] for key in keys], recipient=[key[1] for key in keys])
-    records = {(row[0], row[1]): _record(row[1:]) for row in locked}
+    records = {(row[0], row[1]): consent_record(row[1:]) for row in locked}
     history: list[Row] = []
     outcomes: list[list[bool]] = []
     for write in writes:
@@ -162,12 +164,12 @@ def record_consents(tx: Tx, ids: IdFactory, writes: Sequence[ConsentWrite]) -> l
 def find_consents(tx: Tx, account_id: str, recipients: Sequence[str]) -> dict[str, ConsentRecord]:
     """Return what is known of these recipients, by recipient; those of whom nothing is known are left out."""
     rows = tx.rows(_FIND, account_id=account_id, recipients=list(recipients))
-    return {row[0]: _record(row) for row in rows}
+    return {row[0]: consent_record(row) for row in rows}
 
 
 def list_consents(tx: Tx, account_id: str, *, after: str = "", at_most: int) -> list[ConsentRecord]:
     """Return the account's consents in the order of the recipients, from the one behind ``after`` on."""
-    return [_record(row) for row in tx.rows(_LIST, account_id=account_id, after=after, at_most=at_most)]
+    return [consent_record(row) for row in tx.rows(_LIST, account_id=account_id, after=after, at_most=at_most)]
 
 
 def list_history(
@@ -216,7 +218,8 @@ def _changed(
             )
 
 
-def _record(row: Row) -> ConsentRecord:
+def consent_record(row: Row) -> ConsentRecord:
+    """Return the record of a row of ``CONSENT_COLUMNS``."""
     return ConsentRecord(
         recipient=row[0],
         consent=Consent(

@@ -10,10 +10,13 @@ from typing import Final, NamedTuple
 
 from waypost.domain.ids import BEFORE_ALL
 from waypost.store.notifying import DEAD, DELIVERED, PENDING
+from waypost.store.paging import Page, Walk
 from waypost.store.statements import Sql
-from waypost.store.transaction import Tx
+from waypost.store.transaction import Row, Tx
 
 REPLAYED_AT_ONCE_MAX: Final = 10_000
+_TIME_DIGITS: Final = 19
+"""Fewer than these fit into 64 bits."""
 STATES: Final = {"pending": PENDING, "delivered": DELIVERED, "dead": DEAD}
 
 _COLUMNS: Final = (
@@ -63,6 +66,40 @@ _COUNTS: Final = Sql(
     FROM webhook_endpoints e WHERE e.account_id = :account_id AND e.deleted_at_us IS NULL ORDER BY e.id
     """
 )
+
+_OWNS: Final = Sql("SELECT 1 FROM webhook_endpoints WHERE id = :endpoint_id AND account_id = :account_id")
+_DELIVERED_WALK: Final = Walk(
+    _COLUMNS,
+    "notifications n",
+    keys="n.endpoint_id = :endpoint_id",
+    matches="n.account_id = :account_id AND n.state = 1",
+)
+_DEAD_WALK: Final = Walk(
+    _COLUMNS, "notifications n", keys="n.endpoint_id = :endpoint_id AND n.state = 2 AND n.account_id = :account_id"
+)
+_ALL_DEAD_WALK: Final = Walk(_COLUMNS, "notifications n", keys="n.account_id = :account_id AND n.state = 2")
+_TRIES_WALK: Final = Walk(
+    "t.id, t.notification_id, t.endpoint_id, t.started_at_us, t.duration_us, t.http_status, t.error, t.answer",
+    "delivery_attempts t",
+    keys="t.endpoint_id = :endpoint_id AND t.account_id = :account_id",
+)
+_NEXT_PENDING: Final = Sql(
+    f"SELECT {_COLUMNS} FROM notifications n WHERE n.endpoint_id = :endpoint_id AND n.state = 0 "  # noqa: S608
+    "AND n.account_id = :account_id AND n.due_at_us >= :after_us "
+    "AND (n.due_at_us > :after_us OR n.id > :after_id) ORDER BY n.due_at_us, n.id LIMIT :at_most"
+)
+PLANNED: Final = (
+    _OF_SUBJECT,
+    _FIND,
+    _ATTEMPTS,
+    _COUNTS,
+    _NEXT_PENDING,
+    *_DELIVERED_WALK.statements,
+    *_DEAD_WALK.statements,
+    *_ALL_DEAD_WALK.statements,
+    *_TRIES_WALK.statements,
+)
+"""The statements of pages, for tests of their plans."""
 
 
 class NotificationRow(NamedTuple):
@@ -119,6 +156,52 @@ def list_pending(
     """Return what an endpoint is still to be told: newest first, older than ``before``."""
     rows = tx.rows(_LIST_PENDING, account_id=account_id, endpoint_id=endpoint_id, before=before, at_most=at_most)
     return [NotificationRow(*row) for row in rows]
+
+
+def list_notifications(
+    tx: Tx, account_id: str, endpoint_id: str, *, state: int, cursor: str | None = None, at_most: int
+) -> Page[NotificationRow]:
+    """
+    Return a page of an endpoint's notifications in a state: newest first, but pending ones in the order they are due.
+
+    ``cursor`` is one of another page of the same listing. An endpoint of another account has none.
+    """
+    keys = {"endpoint_id": endpoint_id, "account_id": account_id}
+    if tx.one(_OWNS, **keys) is None:
+        return Page(rows=[])
+    if state == PENDING:
+        return _page_pending(tx, keys, cursor=cursor, at_most=at_most)
+    if state == DEAD:
+        return _DEAD_WALK.page(tx, keys, cursor=cursor, at_most=at_most).of(_notification)
+    own = {"endpoint_id": endpoint_id}
+    page = _DELIVERED_WALK.page(tx, own, {"account_id": account_id}, cursor=cursor, at_most=at_most)
+    return page.of(_notification)
+
+
+def list_all_dead(tx: Tx, account_id: str, *, cursor: str | None = None, at_most: int) -> Page[NotificationRow]:
+    """Return a page of what any endpoint of the account was never told, newest first."""
+    return _ALL_DEAD_WALK.page(tx, {"account_id": account_id}, cursor=cursor, at_most=at_most).of(_notification)
+
+
+def list_tries(
+    tx: Tx, account_id: str, endpoint_id: str, *, cursor: str | None = None, at_most: int
+) -> Page[DeliveryRow]:
+    """Return a page of an endpoint's failed tries, newest first."""
+    keys = {"endpoint_id": endpoint_id, "account_id": account_id}
+    return _TRIES_WALK.page(tx, keys, cursor=cursor, at_most=at_most).of(lambda row: DeliveryRow(*row[1:]))
+
+
+def _page_pending(tx: Tx, keys: dict[str, str], *, cursor: str | None, at_most: int) -> Page[NotificationRow]:
+    after_us, _, after_id = (cursor or "0.").partition(".")
+    is_ours = after_us.isascii() and after_us.isdigit() and len(after_us) < _TIME_DIGITS
+    rows = tx.rows(_NEXT_PENDING, **keys, after_us=int(after_us) if is_ours else 0, after_id=after_id, at_most=at_most)
+    found = [NotificationRow(*row) for row in rows]
+    last = found[-1] if len(found) == at_most else None
+    return Page(rows=found, next_cursor=None if last is None else f"{last.due_at_us}.{last.id}")
+
+
+def _notification(row: Row) -> NotificationRow:
+    return NotificationRow(*row)
 
 
 def list_of_subject(tx: Tx, account_id: str, subject_id: str, *, at_most: int) -> list[NotificationRow]:

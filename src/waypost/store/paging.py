@@ -5,7 +5,7 @@ A search for something rare would otherwise read a table to its end: here it end
 has looked, and gives the cursor to go on from.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
@@ -19,6 +19,7 @@ ROWS_SEARCHED_MAX: Final = 20_000
 _BACK: Final = "~"
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 class Order(StrEnum):
@@ -46,6 +47,15 @@ class Page(Generic[Item]):
     next_cursor: str | None = None
     previous_cursor: str | None = None
     looked_to_us: int | None = None
+
+    def of(self, make: Callable[[Item], Made]) -> "Page[Made]":
+        """Return the same page with its rows made into something else."""
+        return Page(
+            rows=[make(row) for row in self.rows],
+            next_cursor=self.next_cursor,
+            previous_cursor=self.previous_cursor,
+            looked_to_us=self.looked_to_us,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

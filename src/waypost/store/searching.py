@@ -104,12 +104,7 @@ def search_messages(
         span=span_of(since_us=wanted.since_us, until_us=wanted.until_us),
         at_most=at_most,
     )
-    return Page(
-        rows=[MessageRow(*row) for row in page.rows],
-        next_cursor=page.next_cursor,
-        previous_cursor=page.previous_cursor,
-        looked_to_us=page.looked_to_us,
-    )
+    return page.of(lambda row: MessageRow(*row))
 
 
 def span_of(*, since_us: int, until_us: int) -> Span:
