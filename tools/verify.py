@@ -145,28 +145,32 @@ def temporary_files_in_memory() -> Iterator[None]:
                 os.environ["TMPDIR"] = before
 
 
-def ensure_postgres() -> bool:
-    """Make sure a PostgreSQL server is installed, installing it where we may; return whether it is."""
-    missing = _missing_postgres()
+def ensure_programs() -> bool:
+    """Make sure PostgreSQL and Chromium are installed, installing what is missing where we may; return whether."""
+    missing = _missing_programs()
     prefix = _superuser_prefix()
     if missing and prefix is not None and shutil.which("apt-get"):
-        print("installing PostgreSQL ...", flush=True)
+        print(f"installing {', '.join(missing)} ...", flush=True)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "postgresql"]
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
         for command in (["apt-get", "update", "-qq"], install):
             subprocess.run([*prefix, *command], env=environment, check=False)
-        missing = _missing_postgres()
-    if missing:
-        print(f"error: {missing}", file=sys.stderr)
+        missing = _missing_programs()
+    for text in missing.values():
+        print(f"error: {text}", file=sys.stderr)
     return not missing
 
 
-def _missing_postgres() -> str:
+def _missing_programs() -> dict[str, str]:
+    """Return the packages that are missing, each with what to tell about it."""
+    missing = {}
     try:
         find_binaries()
     except PostgresMissingError as error:
-        return str(error)
-    return ""
+        missing["postgresql"] = str(error)
+    if shutil.which("chromium") is None:
+        missing["chromium"] = "Chromium is missing. Install it: apt-get install chromium"
+    return missing
 
 
 def _superuser_prefix() -> list[str] | None:
@@ -191,8 +195,8 @@ def main(arguments: list[str]) -> int:
     # Absolute, because processes that the tests start elsewhere add to the same measurement.
     os.environ["COVERAGE_FILE"] = str(OUTPUT / "coverage")
     report = Report()
-    if not ensure_postgres():
-        report.bad_steps.append("PostgreSQL")
+    if not ensure_programs():
+        report.bad_steps.append("programs that the tests need")
     else:
         report.steps_side_by_side(STATIC_CHECKS)
         _run_tests(report, is_quick=options.quick)
