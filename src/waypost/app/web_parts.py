@@ -22,7 +22,7 @@ from waypost.web.api_v2.lookup import LookupEndpoint
 from waypost.web.api_v2.media import MediaEndpoints
 from waypost.web.api_v2.reading import ReadingEndpoint, ReadMarker
 from waypost.web.api_v2.router import ApiV2, Operation, Operations
-from waypost.web.api_v2.sending import Overload, SendEndpoint
+from waypost.web.api_v2.sending import Overload, SendDesk, SendEndpoint
 from waypost.web.api_v2.sources import SourceEndpoints
 from waypost.web.api_v2.webhooks import WebhookSwitchEndpoint
 from waypost.web.auth import Authenticator
@@ -68,7 +68,6 @@ class WebParts:
         self._collector = collector
         self._calls = calls
         self._read_marker = read_marker
-        self._overload = overload
         self._wake_dispatcher = wake_dispatcher
         self._wake_feeder = wake_feeder
         self._lanes_ended = lanes_ended
@@ -93,6 +92,7 @@ class WebParts:
             foundation.ids,
             on_accepted=self._wake_dispatcher,
         )
+        self._send_desk = SendDesk(self._acceptor, foundation.clock, SendMetrics(foundation.metrics), overload)
         is_accepting = "accept" in roles
         self.app = GatewayApp(
             api=self._api() if is_accepting else None,
@@ -112,14 +112,7 @@ class WebParts:
         replies = FailureReplies(
             failure_http_status=settings.contract.failure_http_status, leading_space=settings.contract.leading_space
         )
-        send = SendEndpoint(
-            self._acceptor,
-            replies,
-            foundation.clock,
-            SendMetrics(foundation.metrics),
-            self._overload,
-            body_bytes_max=settings.limits.message_body_bytes_max,
-        )
+        send = SendEndpoint(self._send_desk, replies, body_bytes_max=settings.limits.message_body_bytes_max)
         return ApiV2(
             authenticator=self._authenticator,
             clock=foundation.clock,
@@ -290,6 +283,7 @@ class WebParts:
         return Console(
             manage=self._manage_context(),
             acceptor=self._acceptor,
+            send_desk=self._send_desk,
             blobs=foundation.blobs,
             collector=self._collector,
             metrics=foundation.metrics,

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from waypost.accept.acceptor import Acceptor
+from waypost.accept.acceptor import Acceptance, Acceptor
 from waypost.accept.idempotency import Idempotency
 from waypost.contract.errors import ContractRefusal, refusal_of
 from waypost.contract.replies import FailureReplies, messages_accepted, three_key
@@ -47,72 +47,58 @@ class Overload(Protocol):
         """Return the HTTP status to refuse with, 429 or 503, or None while there is room."""
 
 
-class SendEndpoint:
-    """Parses, accepts, answers; the answer goes out only after the commit."""
+class SendDesk:
+    """
+    Takes send requests, whoever brings them: parses, accepts and counts them by the one set of rules there is.
 
-    def __init__(
-        self,
-        acceptor: Acceptor,
-        replies: FailureReplies,
-        clock: Clock,
-        observer: SendObserver,
-        overload: Overload,
-        *,
-        body_bytes_max: int,
-    ) -> None:
+    What it returns is durable; its caller has authenticated, and put it into words.
+    """
+
+    def __init__(self, acceptor: Acceptor, clock: Clock, observer: SendObserver, overload: Overload) -> None:
         self._acceptor = acceptor
-        self._replies = replies
         self._clock = clock
         self._observer = observer
         self._overload = overload
-        self._body_bytes_max = body_bytes_max
 
-    async def handle(
-        self, principal: Principal, scope: Scope, receive: Receive, send: Send, *, priority: Priority
-    ) -> None:
-        """Answer one request of an authenticated caller."""
-        try:
-            body = await read_body(receive, bytes_max=self._body_bytes_max)
-        except BodyTooLargeError:
-            await answer_reply(send, three_key(413))
-            return
-        except ClientGoneError:
-            return
-        status = self._overload.refuses(principal.account)
-        if status is not None:
-            await answer_reply(send, three_key(429 if status == 429 else 503), headers=RETRY_LATER)
-            return
-        key = (header_of(scope, b"idempotency-key") or b"").strip() or None
-        parsed = self._parse(principal.account, body, key, priority)
-        try:
-            if isinstance(parsed, ContractRefusal):
-                earlier = await self._earlier_refusal(principal.account, parsed)
-                await self._refuse(send, earlier or parsed)
-                return
-            kept = await self._acceptor.accept(
-                principal.account,
-                parsed,
-                idempotency=None if key is None else Idempotency.of(key.decode("latin-1"), body),
-            )
-        except StoreUnavailableError:
-            await answer_reply(send, three_key(503), headers=RETRY_LATER)
-            return
+    def refuses(self, account: Account) -> int | None:
+        """Return the HTTP status to refuse with, 429 or 503, or None while there is room."""
+        return self._overload.refuses(account)
+
+    async def take(
+        self, account: Account, body: bytes, *, idempotency_key: str | None, priority: Priority
+    ) -> Acceptance | ContractRefusal:
+        """
+        Keep all messages of a request or none.
+
+        With an idempotency key seen before for the same body nothing is kept, and the first answer's ids come back.
+        Raises ``StoreUnavailableError``.
+        """
+        parsed = self.parse(account, body, idempotency_key=idempotency_key, priority=priority)
+        if isinstance(parsed, ContractRefusal):
+            return self._refused(await self._earlier_refusal(account, parsed) or parsed)
+        idempotency = None if idempotency_key is None else Idempotency.of(idempotency_key, body)
+        return await self.keep(account, parsed, idempotency=idempotency)
+
+    async def keep(
+        self, account: Account, drafts: list[MessageDraft], *, idempotency: Idempotency | None = None
+    ) -> Acceptance | ContractRefusal:
+        """Keep messages whose form is known to be right, all or none. Raises ``StoreUnavailableError``."""
+        kept = await self._acceptor.accept(account, drafts, idempotency=idempotency)
         if isinstance(kept, PolicyRefusal):
-            await self._refuse(send, refusal_of(kept))
-        elif kept.is_replay:
+            return self._refused(refusal_of(kept))
+        if kept.is_replay:
             self._observer.replayed()
-            await answer(send, 200, messages_accepted(kept.ids), headers=_REPLAYED)
         else:
-            self._observer.accepted(parsed)
-            await answer(send, 200, messages_accepted(kept.ids))
+            self._observer.accepted(drafts)
+        return kept
 
-    def _parse(
-        self, account: Account, body: bytes, key: bytes | None, priority: Priority
+    def parse(
+        self, account: Account, body: bytes, *, idempotency_key: str | None, priority: Priority
     ) -> list[MessageDraft] | ContractRefusal:
-        if key is not None:
-            refusal = check_idempotency_key(key.decode("latin-1"))
-            if refusal is not None:
-                return refusal
+        """Return the drafts of a request, or why its form is refused; nothing is kept."""
+        refusal = None if idempotency_key is None else check_idempotency_key(idempotency_key)
+        if refusal is not None:
+            return refusal
         return parse_send_request(
             body,
             source_policy=account.source_policy,
@@ -127,6 +113,41 @@ class SendEndpoint:
         refusal = await self._acceptor.find_refusal(account, parsed.drafts_before)
         return None if refusal is None else refusal_of(refusal)
 
-    async def _refuse(self, send: Send, refusal: ContractRefusal) -> None:
+    def _refused(self, refusal: ContractRefusal) -> ContractRefusal:
         self._observer.refused(refusal.error.code or "none")
-        await answer_reply(send, self._replies.refused(refusal))
+        return refusal
+
+
+class SendEndpoint:
+    """Reads, has it taken, answers; the answer goes out only after the commit."""
+
+    def __init__(self, desk: SendDesk, replies: FailureReplies, *, body_bytes_max: int) -> None:
+        self._desk = desk
+        self._replies = replies
+        self._body_bytes_max = body_bytes_max
+
+    async def handle(
+        self, principal: Principal, scope: Scope, receive: Receive, send: Send, *, priority: Priority
+    ) -> None:
+        """Answer one request of an authenticated caller."""
+        try:
+            body = await read_body(receive, bytes_max=self._body_bytes_max)
+        except BodyTooLargeError:
+            await answer_reply(send, three_key(413))
+            return
+        except ClientGoneError:
+            return
+        status = self._desk.refuses(principal.account)
+        if status is not None:
+            await answer_reply(send, three_key(429 if status == 429 else 503), headers=RETRY_LATER)
+            return
+        key = (header_of(scope, b"idempotency-key") or b"").strip().decode("latin-1") or None
+        try:
+            kept = await self._desk.take(principal.account, body, idempotency_key=key, priority=priority)
+        except StoreUnavailableError:
+            await answer_reply(send, three_key(503), headers=RETRY_LATER)
+            return
+        if isinstance(kept, ContractRefusal):
+            await answer_reply(send, self._replies.refused(kept))
+        else:
+            await answer(send, 200, messages_accepted(kept.ids), headers=_REPLAYED if kept.is_replay else (JSON,))

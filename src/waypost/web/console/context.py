@@ -6,6 +6,7 @@ from waypost.accept.acceptor import Acceptor
 from waypost.blobs import ObjectBlobStore
 from waypost.media.collector import Collector
 from waypost.observe import Metrics
+from waypost.web.api_v2.sending import SendDesk
 from waypost.web.console.live import LiveHub
 from waypost.web.console.rendering import Renderer
 from waypost.web.manage.context import ManageContext
@@ -25,6 +26,7 @@ class Console:
 
     manage: ManageContext
     acceptor: Acceptor
+    send_desk: SendDesk
     blobs: ObjectBlobStore
     collector: Collector
     metrics: Metrics
