@@ -19,6 +19,7 @@ from waypost.app.demo_templates import provide_templates
 from waypost.app.foundation import Foundation
 from waypost.app.gateway import Gateway
 from waypost.app.parts import Part
+from waypost.app.seeding import SeedOrder, seed_account
 from waypost.sandbox import Inspector, InspectorSettings, Sandbox, SandboxSettings, build_sandbox, serve
 from waypost.sandbox.inbound import InboundBuilder
 from waypost.service import Service
@@ -87,12 +88,18 @@ class Demo:
         print_story(facts, picture, first_run_code=code)
 
 
-async def build_demo(foundation: Foundation) -> Demo:
-    """Build the demo over an open foundation, whose settings come from ``demo_settings``."""
+async def build_demo(foundation: Foundation, seed: SeedOrder | None = None) -> Demo:
+    """
+    Build the demo over an open foundation, whose settings come from ``demo_settings``.
+
+    ``seed``: with so much traffic of the past, which is added first.
+    """
     settings = foundation.settings
     assert settings.sandbox_url is not None
     gateway = Gateway(foundation, ALL_ROLES)
     account = await provide_account(foundation, sandbox_url=settings.sandbox_url)
+    if seed is not None:
+        await seed_account(foundation, account, seed)
     inspector = Inspector(InspectorSettings(secret=account.webhook_secret, data_dir=settings.data_dir / "sandbox"))
     sandbox = build_sandbox(
         SandboxSettings(base_url=settings.sandbox_url, data_dir=settings.data_dir / "sandbox"), inspector=inspector
@@ -134,17 +141,19 @@ def _serving(sandbox: Sandbox, port: int) -> Part:
 
 
 async def _register(sandbox: Sandbox, gateway: Gateway, account: DemoAccount) -> None:
-    """Put the demo's number on the sandbox's network, with this gateway's webhook; a later start renews it."""
-    sandbox.network.register_number(
-        phone_number_id=account.phone_number_id,
-        display_phone_number=account.source_phone,
-        waba_id=account.waba_id,
-        access_token=account.access_token,
-        app_secret=account.app_secret,
-        callback_url=f"http://127.0.0.1:{gateway.server.port}/webhooks/cloud_api/{account.source_id}",
-        verify_token=account.verify_token,
-        verified_name="Demo shop",
-    )
+    """Put the demo's numbers on the sandbox's network, with this gateway's webhook; a later start renews it."""
+    for source in gateway.foundation.directory.now.sources.values():
+        if source.account_id == account.account_id and source.waba_id == account.waba_id:
+            sandbox.network.register_number(
+                phone_number_id=source.phone_number_id,
+                display_phone_number=source.phone_number,
+                waba_id=source.waba_id,
+                access_token=source.access_token,
+                app_secret=source.app_secret or account.app_secret,
+                callback_url=f"http://127.0.0.1:{gateway.server.port}/webhooks/cloud_api/{source.id}",
+                verify_token=source.verify_token,
+                verified_name=source.name,
+            )
     sandbox.network.phone(account.phone)
     provide_templates(sandbox, account.waba_id)
 

@@ -10,6 +10,7 @@ from waypost.app.demo import build_demo, demo_settings
 from waypost.app.foundation import Foundation, open_foundation
 from waypost.app.gateway import Gateway
 from waypost.app.parts import Part
+from waypost.app.seeding import SeedOrder
 from waypost.maintenance.leases import DataDirectoryInUseError
 from waypost.observe import configure_logging, get_logger
 from waypost.service import run_services
@@ -51,9 +52,13 @@ def run_serve(settings: Settings, roles: frozenset[Role]) -> int:
     return _run(settings, lambda: _serve(settings, roles))
 
 
-def run_demo(settings: Settings) -> int:
-    """Run gateway, sandbox and webhook inspector in one process until a signal; return the exit code."""
-    return _run(settings, lambda: _demo(settings))
+def run_demo(settings: Settings, seed: SeedOrder | None = None) -> int:
+    """
+    Run gateway, sandbox and webhook inspector in one process until a signal; return the exit code.
+
+    ``seed``: traffic of the past that is added first.
+    """
+    return _run(settings, lambda: _demo(settings, seed))
 
 
 def _run(settings: Settings, main: Callable[[], Awaitable[int]]) -> int:
@@ -98,8 +103,8 @@ async def _first_run(foundation: Foundation) -> str | None:
     return f"The console has no user yet. Make the first one at {url}/console/first-run with the code {code}\n"
 
 
-async def _demo(settings: Settings) -> int:
-    demo = await build_demo(await open_foundation(demo_settings(settings)))
+async def _demo(settings: Settings, seed: SeedOrder | None) -> int:
+    demo = await build_demo(await open_foundation(demo_settings(settings)), seed)
     is_known = await demo.gateway.foundation.database.read(has_users)
 
     def announce() -> None:

@@ -27,9 +27,21 @@ def add_to(app: typer.Typer) -> None:
     app.command(epilog=RESTORED_EPILOG)(restored)
 
 
-def demo(*, host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
+def demo(
+    *,
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", help="First invent so many messages of the last 30 days.", min=1, max=5_000_000),
+    ] = None,
+) -> None:
     """Start gateway, sandbox and a webhook inspector in one process, ready to play with."""
     from waypost.app import run_demo  # noqa: PLC0415
+    from waypost.app.seeding import SeedOrder  # noqa: PLC0415
+    from waypost.cli.bulk_progress import shown_bar  # noqa: PLC0415
+    from waypost.cli.printing import print_note  # noqa: PLC0415
     from waypost.settings import Settings  # noqa: PLC0415
 
     settings = Settings.load(
@@ -38,7 +50,10 @@ def demo(*, host: Host = None, port: Port = None, data_dir: DataDir = None) -> N
         port=port,
         data_dir=data_dir,
     )
-    raise typer.Exit(run_demo(settings))
+    order = None
+    if seed is not None:
+        order = SeedOrder(messages=seed, say=print_note, open_bar=lambda total: shown_bar("Inventing", total=total))
+    raise typer.Exit(run_demo(settings, order))
 
 
 def serve(
