@@ -288,3 +288,22 @@ async def test_what_people_did_survives_a_restart(build: Build, tmp_path: Path) 
 
 def _receipt(wamid: str) -> dict[str, Any]:
     return {"messaging_product": "whatsapp", "status": "read", "message_id": wamid}
+
+
+async def test_arrivals_are_paged_from_the_newest_too(build: Build) -> None:
+    world = await build(pair_burst=3)
+    for _ in range(4):
+        await world.send()
+
+    _, first = await world.call("GET", "/sandbox/ledger/starts?before=0&limit=3")
+    _, second = await world.call("GET", f"/sandbox/ledger/starts?before={first['next_before']}&limit=3")
+    status, wrong = await world.call("GET", "/sandbox/ledger/starts?before=x")
+
+    assert [(start["sequence"], start["outcome"]) for start in first["starts"]] == [
+        (4, "refused"),
+        (3, "accepted"),
+        (2, "accepted"),
+    ]
+    assert first["starts"][1]["type"] == "text"
+    assert ([start["sequence"] for start in second["starts"]], second["next_before"]) == ([1], None)
+    assert (status, wrong["message"]) == (400, "before is not a sequence.")

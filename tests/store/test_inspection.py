@@ -246,6 +246,7 @@ async def test_endpoints_are_measured(database: Database) -> None:
     loads = await database.read(lambda tx: measure_endpoints(tx, "a"))
 
     assert [(load.endpoint_id, load.pending, load.dead) for load in loads] == [("e", 1, 4), ("e2", 0, 0)]
+    assert [load.oldest_pending_at_us is None for load in loads] == [False, True]
 
 
 def test_an_id_of_a_time_stands_before_every_id_made_then() -> None:

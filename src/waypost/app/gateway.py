@@ -84,6 +84,7 @@ class Gateway:
             authenticator=self.authenticator,
             collector=self.collector,
             calls=self.clients.calls,
+            upstream=self.clients.upstream,
             read_marker=self.clients.provider,
             overload=self.gauges,
             wake_dispatcher=self.dispatcher.wake,

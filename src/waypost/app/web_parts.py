@@ -10,6 +10,7 @@ from waypost.app.observers import SendMetrics
 from waypost.app.tracked_links import open_links
 from waypost.contract.replies import FailureReplies
 from waypost.media.collector import Collector
+from waypost.outbound.http import HttpClient
 from waypost.providers.cloud_api.calls import GraphCalls
 from waypost.providers.cloud_api.events import read_updates
 from waypost.receive.ingester import Ingester
@@ -55,6 +56,7 @@ class WebParts:
         authenticator: Authenticator,
         collector: Collector,
         calls: GraphCalls,
+        upstream: HttpClient,
         read_marker: ReadMarker,
         overload: Overload,
         wake_dispatcher: Callable[..., None],
@@ -67,6 +69,7 @@ class WebParts:
         self._authenticator = authenticator
         self._collector = collector
         self._calls = calls
+        self._upstream = upstream
         self._read_marker = read_marker
         self._wake_dispatcher = wake_dispatcher
         self._wake_feeder = wake_feeder
@@ -291,6 +294,7 @@ class WebParts:
             passwords=PasswordChecks(),
             live=self.live,
             renderer=Renderer(),
+            upstream=self._upstream,
         )
 
     def _manage_context(self) -> ManageContext:

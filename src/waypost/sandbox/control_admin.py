@@ -12,6 +12,7 @@ from waypost.sandbox import ids
 from waypost.sandbox.control_errors import ControlError, answer, bad_request, json_body, page_of
 from waypost.sandbox.faults import KINDS, FaultRuleError
 from waypost.sandbox.graph.templates import CATEGORIES, QUALITIES, STATUSES
+from waypost.sandbox.ledger import Accepted, Refused
 from waypost.sandbox.network import Number, digits_of
 from waypost.sandbox.wire import can_reset
 
@@ -175,8 +176,10 @@ class AdminControl:
         return answer({"entries": [entry.view() for entry in page], "total": len(entries), "next_after": more})
 
     async def starts(self, request: Request) -> Response:
-        """Page through arrivals of POST /messages, also refused ones."""
+        """Page through arrivals of POST /messages, also refused ones; with `before`, the newest of them first."""
         starts = self._sandbox.ledger.starts
+        if "before" in request.query_params:
+            return answer(_newest_starts(starts, request))
         after, limit = page_of(request, limit_max=_LEDGER_PAGE_MAX, limit_default=1000)
         page = starts[(start := bisect.bisect_right(starts, after, key=_sequence)) : start + limit]
         more = page[-1].sequence if page and start + limit < len(starts) else None
@@ -207,6 +210,18 @@ class AdminControl:
 def _sequence(entry: Any) -> int:
     sequence: int = entry.sequence
     return sequence
+
+
+def _newest_starts(starts: list[Accepted | Refused], request: Request) -> dict[str, Any]:
+    """Return the page of arrivals before the sequence `before`, newest first; 0 is the end of the list."""
+    text = request.query_params["before"]
+    if not (text.isascii() and text.isdecimal()) or len(text) > 18:
+        raise bad_request("before is not a sequence.", "0 begins with the newest; then give next_before.")
+    _, limit = page_of(request, limit_max=_LEDGER_PAGE_MAX, limit_default=1000)
+    end = bisect.bisect_left(starts, int(text), key=_sequence) if int(text) else len(starts)
+    page = starts[max(0, end - limit) : end]
+    more = page[0].sequence if page and end > limit else None
+    return {"starts": [entry.start_view() for entry in reversed(page)], "total": len(starts), "next_before": more}
 
 
 def _no_such_rule(rule_id: str) -> ControlError:

@@ -46,6 +46,13 @@ class Accepted:
     delay_seconds: float = 0.0
 
     @property
+    def status(self) -> str:
+        """The last thing that happened to it."""
+        if self.failed_us:
+            return "failed"
+        return "read" if self.read_us else "delivered" if self.delivered_us else "sent" if self.sent_us else "accepted"
+
+    @property
     def is_group(self) -> bool:
         """Whether `to` is a group; a phone's number is digits, which no group id is."""
         return not self.to.isdecimal()
@@ -80,6 +87,8 @@ class Accepted:
             "outcome": "accepted",
             "code": None,
             "wamid": self.wamid,
+            "type": self.type,
+            "status": self.status,
         }
 
 
@@ -105,6 +114,8 @@ class Refused:
             "outcome": self.outcome,
             "code": self.code or None,
             "wamid": None,
+            "type": None,
+            "status": None,
         }
 
 

@@ -59,10 +59,14 @@ _REVIVE_SPAN: Final = Sql(
     "AND d.created_at_us >= :since_us AND d.created_at_us < :until_us ORDER BY d.id LIMIT :at_most)"
 )
 _COUNTS: Final = Sql(
+    # The index has what is pending by when it is due; of more than so many, the oldest is as good as among them.
     """
     SELECT e.id, e.name, e.disabled_reason, e.failing_since_us,
         (SELECT COUNT(*) FROM notifications n WHERE n.endpoint_id = e.id AND n.state = 0),
-        (SELECT COUNT(*) FROM notifications n WHERE n.endpoint_id = e.id AND n.state = 2)
+        (SELECT COUNT(*) FROM notifications n WHERE n.endpoint_id = e.id AND n.state = 2),
+        (SELECT MIN(o.created_at_us) FROM (
+            SELECT n.created_at_us FROM notifications n WHERE n.endpoint_id = e.id AND n.state = 0
+            ORDER BY n.due_at_us LIMIT 10000) AS o)
     FROM webhook_endpoints e WHERE e.account_id = :account_id AND e.deleted_at_us IS NULL ORDER BY e.id
     """
 )
@@ -132,7 +136,7 @@ class DeliveryRow(NamedTuple):
 
 
 class EndpointLoad(NamedTuple):
-    """What an endpoint has before it."""
+    """What an endpoint has before it; ``oldest_pending_at_us`` is when the event that waits longest was made."""
 
     endpoint_id: str
     name: str
@@ -140,6 +144,7 @@ class EndpointLoad(NamedTuple):
     failing_since_us: int | None
     pending: int
     dead: int
+    oldest_pending_at_us: int | None
 
 
 def list_dead(

@@ -6,6 +6,7 @@ from waypost.accept.acceptor import Acceptor
 from waypost.blobs import ObjectBlobStore
 from waypost.media.collector import Collector
 from waypost.observe import Metrics
+from waypost.outbound.http import HttpClient
 from waypost.web.api_v2.sending import SendDesk
 from waypost.web.console.live import LiveHub
 from waypost.web.console.rendering import Renderer
@@ -21,7 +22,8 @@ class Console:
     Everything the console's pages need.
 
     ``manage`` is the manage API's context: pages read and change through it, with the same rules. ``token_key`` is the
-    installation's own key, from which the first-run code comes.
+    installation's own key, from which the first-run code comes. ``upstream`` is the client of the provider's own hosts, and
+    of the sandbox.
     """
 
     manage: ManageContext
@@ -34,6 +36,7 @@ class Console:
     passwords: PasswordChecks
     live: LiveHub
     renderer: Renderer
+    upstream: HttpClient
 
     @property
     def is_secure(self) -> bool:
