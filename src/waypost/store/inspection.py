@@ -46,6 +46,10 @@ _MEDIA: Final = Sql(
     "AND (m.created_at_us, m.id) < (:before_us, :before_id) "
     "ORDER BY m.created_at_us DESC, m.id DESC LIMIT :at_most"
 )
+_FIND_MEDIA: Final = Sql(
+    f"SELECT {_MEDIA_COLUMNS} FROM media_assets m "  # noqa: S608
+    "WHERE m.account_id = :account_id AND m.id = :id AND m.deleted_at_us IS NULL"
+)
 _MEDIA_WALK: Final = (
     "m.account_id = :account_id AND m.deleted_at_us IS NULL AND (m.created_at_us, m.id) < (:before_us, :before_id)"
 )
@@ -92,6 +96,19 @@ _RECENT: Final = Sql(
     "WHERE account_id = :account_id AND id >= :floor ORDER BY id DESC LIMIT :searched) AS r "
     "WHERE r.accepted_at_us >= :since_us GROUP BY r.state"
 )
+
+PLANNED: Final = (
+    _FIND,
+    _ATTEMPTS,
+    _INBOUND,
+    _MEDIA,
+    _MEDIA_HORIZON,
+    _MEDIA_SEARCH,
+    _QUEUES,
+    _SCHEDULED,
+    _RECENT,
+)
+"""The statements of pages, for tests of their plans."""
 
 
 class MessageRow(NamedTuple):
@@ -213,6 +230,12 @@ def list_media(tx: Tx, account_id: str, *, before: tuple[int, str] = (2**62, "")
     """Return the account's files, newest first, those behind (created at, id)."""
     rows = tx.rows(_MEDIA, account_id=account_id, before_us=before[0], before_id=before[1], at_most=at_most)
     return [MediaRow(*row) for row in rows]
+
+
+def find_media(tx: Tx, account_id: str, media_id: str) -> MediaRow | None:
+    """Return one file of the account; a deleted one is none."""
+    row = tx.one(_FIND_MEDIA, account_id=account_id, id=media_id)
+    return None if row is None else MediaRow(*row)
 
 
 def search_media(

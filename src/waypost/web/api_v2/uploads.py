@@ -17,8 +17,8 @@ from waypost.observe.metrics import Metrics
 from waypost.ports import BlobStore, Clock, IdFactory
 from waypost.settings import Settings
 from waypost.store.engine import Database
-from waypost.store.media import count_stored_bytes, insert_upload
 from waypost.web.api_v2.multipart import PREFIX, ReceivedFile, UploadFault, receive_file
+from waypost.web.file_keeping import FileKeeper
 from waypost.web.responses import reply_response
 
 FILE_PART: Final = "file"
@@ -61,13 +61,15 @@ class UploadDesk:
         metrics: Metrics,
     ) -> None:
         self._form = form
-        self._database = database
-        self._blobs = blobs
-        self._clock = clock
-        self._ids = ids
         self._replies = replies
-        self._metrics = metrics
-        self._stored_bytes_max = settings.limits.account_stored_bytes_max
+        self._keeper = FileKeeper(
+            database=database,
+            blobs=blobs,
+            clock=clock,
+            ids=ids,
+            metrics=metrics,
+            stored_bytes_max=settings.limits.account_stored_bytes_max,
+        )
         self._slots = asyncio.Semaphore(form.at_once_max)
         self._directory = settings.data_dir / "incoming"
         prepare_directory(self._directory, prefix=PREFIX)
@@ -105,31 +107,10 @@ class UploadDesk:
 
     async def refuse_for_room(self, account_id: str, facts: MediaFacts) -> Response | None:
         """Return the refusal of a file that the account has no room for; None: it has."""
-        stored_bytes = await self._database.read(lambda tx: count_stored_bytes(tx, account_id), account_id=account_id)
-        if stored_bytes + facts.size_bytes <= self._stored_bytes_max:
+        if await self._keeper.has_room(account_id, facts):
             return None
         return reply_response(three_key(429), headers={"Retry-After": "3600"})
 
     async def keep(self, account_id: str, received: ReceivedFile, facts: MediaFacts, *, filename: str | None) -> str:
         """Return the file's media id once its bytes and its row are durable; a second call keeps a second upload."""
-        digest = await self._blobs.put(received.path)
-        media_id = self._ids.new()
-        await self._database.write(
-            lambda tx: insert_upload(
-                tx,
-                account_id=account_id,
-                media_id=media_id,
-                digest=digest,
-                mime_type=facts.mime_type,
-                kind=facts.kind.value,
-                size_bytes=facts.size_bytes,
-                filename=filename,
-                now_us=self._clock.now_us(),
-            ),
-            account_id=account_id,
-        )
-        self._metrics.media_stored_bytes.inc(facts.size_bytes)
-        _logger.info(
-            "media.stored", account_id=account_id, media_id=media_id, kind=facts.kind.value, size_bytes=facts.size_bytes
-        )
-        return media_id
+        return await self._keeper.keep(account_id, received.path, facts, filename=filename)
