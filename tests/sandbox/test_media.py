@@ -247,3 +247,28 @@ async def test_a_phone_can_send_a_file_as_a_form_or_by_media_id(world: World) ->
     again = await world.phone_writes({"type": "document", "document": {"id": sent["media_id"]}})
 
     assert again["sha256"] == sent["sha256"]
+
+
+async def test_the_link_of_a_card_is_fetched_once_and_only_for_what_was_sent(
+    open_world: World, files: dict[str, Any]
+) -> None:
+    files["/a.png"] = ("image/png", PNG)
+    body = {
+        "type": "button",
+        "header": {"type": "image", "image": {"link": files["url"] + "/a.png"}},
+        "body": {"text": "Yours?"},
+        "action": {"buttons": [{"type": "reply", "reply": {"id": "y", "title": "Yes"}}]},
+    }
+    missing = {**body, "header": {"type": "image", "image": {"link": files["url"] + "/none.png"}}}
+    wamid = await open_world.send_wamid({"type": "interactive", "interactive": body})
+    lost = await open_world.send_wamid({"type": "interactive", "interactive": missing})
+
+    _, thread = await open_world.call("GET", f"/sandbox/handset/phones/{PHONE}/messages")
+    url = thread["messages"][-2]["content"]["header"]["media"]["url"]
+    answers = [await open_world.http.get(f"{open_world.url}/sandbox/handset/{url}") for _ in range(2)]
+
+    assert [one.status for one in answers] == [200, 200]
+    assert await answers[1].read() == PNG
+    assert files["hits"] == 1
+    for place in (f"{wamid}/1", f"{lost}/0", "wamid.none/0"):
+        assert (await open_world.call("GET", f"/sandbox/handset/linked/{place}"))[0] == 404

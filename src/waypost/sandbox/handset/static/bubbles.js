@@ -56,7 +56,7 @@ export class Bubble {
     this.element.className = `row ${message.mine ? "is-mine" : "is-theirs"} ${bare ? "is-bare" : ""}`;
     const author = message.author ? h("strong", { class: "author", dir: "auto" }, message.author.name) : null;
     const forwarded = message.forwarded ? h("p", { class: "about" }, icon("reply"), "Forwarded") : null;
-    const menu = h("button", { type: "button", class: "more", "aria-label": `Reply or react: ${summary(message).slice(0, 60)}`, "aria-haspopup": "dialog", onclick: () => this.#act(message) }, icon("face"));
+    const menu = h("button", { type: "button", class: "more", "aria-label": `Reply or react: ${summary(message).slice(0, 60)}`, "aria-haspopup": "dialog", onclick: () => this.#act(this.message) }, icon("face"));
     const who = h("span", { class: "hidden" }, message.mine ? "You: " : message.author ? "" : "The business: ");
     const box = h("div", { class: "bubble" }, who, author, forwarded, quote ? quotation(quote) : null, parts, this.#foot);
     const body = h("div", { class: "body" }, box, buttons, cards, this.#reactions);
