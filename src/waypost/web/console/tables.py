@@ -86,7 +86,7 @@ class Listing:
     A table and where its rows come from.
 
     ``empty`` says what to do where there is nothing yet. ``query`` has the filters of the page, without its cursor;
-    ``posted`` those that must not stand in a URL.
+    ``posted`` those that must not stand in a URL. ``path`` is where further pages are, ``""``: where this one is.
     """
 
     name: str
@@ -95,6 +95,7 @@ class Listing:
     empty: str
     query: Mapping[str, str] = field(default_factory=dict)
     posted: Mapping[str, str] = field(default_factory=dict)
+    path: str = ""
 
     async def table(self, visit: "Visit", *, at_most: int = PAGE_ROWS) -> Table:
         """Return the page that the visitor asks for."""
@@ -104,7 +105,7 @@ class Listing:
             columns=self.columns,
             page=page,
             empty=self.empty,
-            path=visit.path,
+            path=self.path or visit.path,
             query={name: value for name, value in self.query.items() if value},
             posted={name: value for name, value in self.posted.items() if value},
         )

@@ -16,6 +16,7 @@ from waypost.contract.events import StatusNotice, WebhookKind, render_incoming, 
 from waypost.domain.inbound import InboundKind, InboundMessage
 from waypost.domain.status import Status
 from waypost.outbound.guard import OutboundPolicy, UrlRefused, check_custom_headers, parse_target
+from waypost.store.directory import Snapshot
 from waypost.store.endpoints import (
     EndpointRecord,
     NewEndpoint,
@@ -30,6 +31,7 @@ from waypost.store.endpoints import (
 )
 from waypost.store.inspecting_webhooks import REPLAYED_AT_ONCE_MAX, replay_one, replay_span
 from waypost.store.notifications import insert_notifications
+from waypost.store.replaying import replay_subject
 from waypost.store.sources import find_source
 from waypost.store.transaction import Tx
 from waypost.web.manage.editing import Editor
@@ -39,6 +41,7 @@ from waypost.web.manage.views import as_microseconds
 
 TEST_RECIPIENT: Final = "12025550100"
 TEST_CALLER_DATA: Final = "waypost-test"
+_REPLAYED_OF_ONE_MAX: Final = 1_000
 _PLAIN: Final = ("name", "max_batch", "stickers")
 
 
@@ -154,6 +157,35 @@ def replay_dead_span(
         now_us=editor.clock.now_us(),
     )
     editor.note(tx, account_id=account_id, action="webhook.replay", target=endpoint_id)
+    return count
+
+
+def replay_message(
+    tx: Tx, editor: Editor, account_id: str, subject_id: str, *, snapshot: Snapshot, only: str | None = None
+) -> int:
+    """
+    Tell webhooks again what they were told of one message, or could not be; return how many notifications that are.
+
+    ``only`` names one of them, None: all whose endpoint is in use. Raises ``Problem`` where there is nothing to repeat.
+    """
+    in_use = {one.id for one in snapshot.endpoints_by_account.get(account_id, ()) if one.disabled_reason is None}
+    count = replay_subject(
+        tx,
+        account_id,
+        subject_id,
+        endpoint_ids=in_use,
+        only=only,
+        new_id=editor.ids.new,
+        now_us=editor.clock.now_us(),
+        at_most=_REPLAYED_OF_ONE_MAX,
+    )
+    if count == 0:
+        raise Problem(
+            ProblemKind.CONFLICT,
+            "There is nothing to tell again.",
+            hint="What is pending goes out by itself; a webhook that is disabled must be enabled first.",
+        )
+    editor.note(tx, account_id=account_id, action="message.replay", target=subject_id)
     return count
 
 
