@@ -24,8 +24,9 @@ _COLUMNS: Final = (
     "n.ended_at_us, n.last_status, n.last_error"
 )
 _LIST_DEAD: Final = Sql(
+    # "account_id || ''" hides the index of the account's dead ones, of which these may be few.
     f"SELECT {_COLUMNS} FROM notifications n WHERE n.endpoint_id = :endpoint_id AND n.state = 2 "  # noqa: S608
-    "AND n.account_id = :account_id AND n.id < :before ORDER BY n.id DESC LIMIT :at_most"
+    "AND n.account_id || '' = :account_id AND n.id < :before ORDER BY n.id DESC LIMIT :at_most"
 )
 _LIST_PENDING: Final = Sql(
     f"SELECT {_COLUMNS} FROM notifications n WHERE n.endpoint_id = :endpoint_id AND n.state = 0 "  # noqa: S608
@@ -79,7 +80,9 @@ _DELIVERED_WALK: Final = Walk(
     matches="n.account_id = :account_id AND n.state = 1",
 )
 _DEAD_WALK: Final = Walk(
-    _COLUMNS, "notifications n", keys="n.endpoint_id = :endpoint_id AND n.state = 2 AND n.account_id = :account_id"
+    _COLUMNS,
+    "notifications n",
+    keys="n.endpoint_id = :endpoint_id AND n.state = 2 AND n.account_id || '' = :account_id",
 )
 _ALL_DEAD_WALK: Final = Walk(_COLUMNS, "notifications n", keys="n.account_id = :account_id AND n.state = 2")
 _TRIES_WALK: Final = Walk(

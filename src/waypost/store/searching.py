@@ -16,6 +16,7 @@ from waypost.domain.ids import BEFORE_ALL, first_id_at
 from waypost.domain.message import MessageState
 from waypost.store.inspection import MESSAGE_ROW_COLUMNS, MessageRow
 from waypost.store.paging import Order, Page, Span, Walk
+from waypost.store.statements import Sql
 from waypost.store.transaction import Tx
 
 ID_MARGIN_US: Final = 60_000_000
@@ -52,7 +53,7 @@ class MessageFilter:
 _KEYS: Final = MappingProxyType(
     {
         "id": "m.account_id = :account_id AND m.id = :id",
-        "wamid": "m.wamid = :wamid AND m.account_id = :account_id",
+        "wamid": "m.wamid = :wamid AND m.account_id || '' = :account_id",
         "recipient": "m.account_id = :account_id AND m.recipient = :recipient",
         # The condition of a partial index stands in its own words: SQLite uses it only then.
         "caller_data": "m.account_id = :account_id AND m.caller_data <> '' AND m.caller_data = :caller_data",
@@ -79,7 +80,17 @@ _EVERY: Final = tuple(MessageState)
 def walk_along(path: str, conditions: tuple[str, ...]) -> Walk:
     """Return the walk along a path with these conditions; each combination is put together once."""
     matches = " AND ".join(_CONDITIONS[name] for name in conditions)
-    return Walk(MESSAGE_ROW_COLUMNS, "messages m", keys=_KEYS[path], matches=matches)
+    return Walk(MESSAGE_ROW_COLUMNS, "messages m", keys=_KEYS[path], matches=matches, hides_id=path == "wamid")
+
+
+def planned() -> list[Sql]:
+    """Return the statements of all ways with no condition and with every one, for tests of their plans."""
+    return [
+        statement
+        for path in _KEYS
+        for conditions in ((), tuple(name for name in _CONDITIONS if name != path))
+        for statement in walk_along(path, conditions).statements
+    ]
 
 
 def search_messages(

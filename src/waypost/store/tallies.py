@@ -106,6 +106,9 @@ _TOTALS: Final = Sql(
     columns=4,
 )
 
+PLANNED: Final = (_SUM, _TOTALS)
+"""The statements of pages, for tests of their plans."""
+
 
 def hour_of(at_us: int) -> int:
     """Return the hour in which a time lies."""
