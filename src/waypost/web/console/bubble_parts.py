@@ -16,8 +16,8 @@ class BubbleFile:
     A file in a bubble.
 
     ``kind`` is image, video, audio, document or sticker. ``media_id`` is the id under which we serve it, ``""`` for one
-    that is elsewhere: then ``url`` tells where, and is shown but never loaded. ``is_stored`` False: it has not been
-    fetched from the provider, or never will be.
+    that is elsewhere: then ``url`` tells where, and is shown but never loaded. ``is_stored`` False: it could not be
+    fetched from the provider. One that has not been fetched yet is, when the page asks for it.
     """
 
     kind: str

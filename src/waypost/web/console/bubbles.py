@@ -17,7 +17,7 @@ import orjson
 
 from waypost.domain.message import MessageKind, MessageState
 from waypost.store.directory import Source
-from waypost.store.media import STORED, find_asset
+from waypost.store.media import FAILED, find_asset
 from waypost.store.template_reading import TemplateRecord, find_named_templates
 from waypost.store.threads import ThreadEntry
 from waypost.store.transaction import Tx
@@ -140,7 +140,7 @@ def _file_of(tx: Tx, account_id: str, one: Stored, fields: Mapping[str, Any]) ->
         name=asset.filename or "",
         size_bytes=asset.size_bytes,
         mime_type=asset.mime_type or "",
-        is_stored=asset.state == STORED,
+        is_stored=asset.state != FAILED,
     )
 
 
