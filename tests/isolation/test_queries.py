@@ -30,6 +30,7 @@ OWN_WORK = {
     "restoring": "a command for the operator, over the whole database",
     "retention": "removes what is old",
     "settling": "writes how attempts ended, by message and number",
+    "users": "users of the console belong to the installation; its gate says whose things each may see",
     "template_mirror": "reads lists and takes news of them, by account and business account",
 }
 """Modules that work for all accounts at once, by ids that the gateway itself has read; no request reaches them."""
@@ -47,6 +48,15 @@ EXEMPT = {
     "tallies._FORGET": "removes old counts of all accounts",
     "tallies._FREE_FORM": "the dispatcher sends messages as the templates they fall back to",
     "tallies._TAKE": "folds the counts of all accounts",
+    **dict.fromkeys(
+        ("audit._OF_ALL", *(f"audit._OF_ALL.{place}" for place in range(1, 4))),
+        "an admin of the installation looks at all that was changed",
+    ),
+    **dict.fromkeys(
+        ("inspecting_webhooks._DELIVERED_WALK.2", "inspecting_webhooks._DELIVERED_WALK.3"),
+        "how far a look goes, of an endpoint that was found to be the account's just before",
+    ),
+    "console_sessions._FIND": "a session is found by its token, and says whose things it shows",
     "sources._TAKEN": "a number belongs to one account of all; the answer is only that it is taken",
 }
 """Statements without an account in modules that have work for accounts."""

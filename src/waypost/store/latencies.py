@@ -37,8 +37,8 @@ _SOURCES: Final = Sql(
 )
 _TRIES: Final = Sql(
     "SELECT (n.started_at_us - :since_us) / :minute_us, COUNT(*) FROM ("
-    "SELECT t.started_at_us FROM attempts t WHERE t.source_id = :source_id AND t.started_at_us >= :since_us "
-    "AND t.started_at_us < :until_us ORDER BY t.started_at_us DESC LIMIT :at_most"
+    "SELECT t.started_at_us FROM attempts t WHERE t.source_id = :source_id AND t.account_id = :account_id "
+    "AND t.started_at_us >= :since_us AND t.started_at_us < :until_us ORDER BY t.started_at_us DESC LIMIT :at_most"
     ") AS n GROUP BY 1"
 )
 PLANNED: Final = (_MOMENTS, _HORIZON, _SOURCES, _TRIES)
@@ -125,6 +125,7 @@ def measure_sending(tx: Tx, account_id: str, *, now_us: int) -> list[SendingRate
         counts = dict[int, int](
             tx.rows(
                 _TRIES,
+                account_id=account_id,
                 source_id=source_id,
                 since_us=since_us,
                 until_us=until_us,
