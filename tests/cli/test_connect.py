@@ -153,7 +153,7 @@ def test_what_is_wrong_is_found_before_anything_is_saved(
 def test_a_gateway_that_is_not_reached_and_webhooks_left_elsewhere_are_told(
     waypost: Command, demo: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from waypost.cli import connecting
+    from waypost.web.manage import connecting
 
     monkeypatch.setattr(connecting, "PROBES", 1)
     monkeypatch.setenv("WAYPOST_BASE_URL", "http://127.0.0.1:9")

@@ -11,9 +11,9 @@ from waypost.cli.options import AccountOption, DatabaseUrl, DataDir, Json
 from waypost.cli.printing import print_line, print_note, print_record, print_text
 
 if TYPE_CHECKING:
-    from waypost.cli.connecting import Step
     from waypost.cli.opening import DirectStore
     from waypost.store.directory import Source
+    from waypost.web.manage.connecting import Step
 
 TOKEN_VARIABLE = "WAYPOST_SOURCE_ACCESS_TOKEN"  # noqa: S105 - the name of a variable
 SECRET_VARIABLE = "WAYPOST_SOURCE_APP_SECRET"  # noqa: S105 - the name of a variable
@@ -52,12 +52,13 @@ def connect(
 ) -> None:
     """Connect a number step by step, check each step, and say what to do at Meta when one fails."""
     from waypost.cli.opening import opened_store  # noqa: PLC0415
+    from waypost.web.manage.connection_keeping import connected_before  # noqa: PLC0415
 
     recipient = _recipient(test_to)
     with opened_store(data_dir, database_url) as store:
         account_id = store.account_id(account)
         number_id = phone_number_id or _ask("Phone number ID (WhatsApp, API Setup)", option="--phone-number-id")
-        before = _connected(store, account_id, number_id)
+        before = connected_before(store.read(store.snapshot), account_id, number_id)
         wizard = _Wizard(store, account_id, before, as_json=as_json)
         wizard.run(
             number_id,
@@ -90,9 +91,9 @@ class _Wizard:
         test_to: str | None,
     ) -> None:
         """Go through all steps; raises the command's end when one has failed."""
-        from waypost.cli.connecting import Connection, bring_up, check_credentials  # noqa: PLC0415
         from waypost.cli.provider import ask_provider  # noqa: PLC0415
         from waypost.store.directory import identity_of  # noqa: PLC0415
+        from waypost.web.manage.connecting import Connection, bring_up, check_credentials  # noqa: PLC0415
 
         before, settings = self._before, self._store.settings
         account_waba = waba_id or _ask("WhatsApp Business Account ID (the same page)", option="--waba-id")
@@ -167,47 +168,25 @@ class _Wizard:
     def _save(self, identity: Any, **known: Any) -> "Source":
         """Keep the number, or what is new of one that was connected already; return it with its verify token."""
         from waypost.cli.asking import build_request  # noqa: PLC0415
-        from waypost.web.manage.editing import add_source, alter_source  # noqa: PLC0415
-        from waypost.web.manage.requests import SourceChange, SourceCreation  # noqa: PLC0415
+        from waypost.web.manage.connection_keeping import connection_request, keep_connection  # noqa: PLC0415
 
         store, before, editor = self._store, self._before, self._store.editor()
-        own_secret = known["app_secret"]
-        if store.settings.app_secret is not None and own_secret == store.settings.app_secret.get_secret_value():
-            own_secret = None  # the operator's app signs for it
-        plain = {name: known[name] for name in ("name", "phone_number", "waba_id")}
-        if before is None:
-            request = build_request(
-                SourceCreation,
-                **plain,
-                phone_number_id=identity.phone_number_id,
-                access_token=identity.access_token,
-                app_secret=own_secret,
-                provider=identity.provider,
-                is_default=known["is_default"] or None,
+        settings = store.settings
+        operators_secret = None if settings.app_secret is None else settings.app_secret.get_secret_value()
+        model, members = connection_request(before, identity, **known, operators_secret=operators_secret)
+        request = build_request(model, **members)
+        source_id = store.write(
+            lambda tx: keep_connection(
+                tx, editor, self._account_id, before, request, default_provider=settings.default_provider
             )
-            record, _ = store.write(
-                lambda tx: add_source(
-                    tx, editor, self._account_id, request, default_provider=store.settings.default_provider
-                )
-            )
-            self._tell_saved(f"connected as source {record.id}")
-            source_id = record.id
-        else:
-            source_id = before.id
-            change = build_request(
-                SourceChange,
-                **plain,
-                access_token=identity.access_token if identity.access_token != before.access_token else None,
-                app_secret=own_secret if own_secret != before.app_secret else None,
-                provider=identity.provider,
-                is_default=known["is_default"] or None,
-            )
-            store.write(lambda tx: alter_source(tx, editor, self._account_id, before.id, change))
-            self._tell_saved(f"was connected already, as source {before.id}")
+        )
+        self._tell_saved(
+            f"connected as source {source_id}" if before is None else f"was connected already, as source {source_id}"
+        )
         return store.read(store.snapshot).sources[source_id]
 
     def _tell_saved(self, found: str) -> None:
-        from waypost.cli.connecting import Step  # noqa: PLC0415
+        from waypost.web.manage.connecting import Step  # noqa: PLC0415
 
         self._tell(Step(step="source", is_good=True, found=found))
 
@@ -241,11 +220,6 @@ class _Wizard:
         raise CommandFailure(
             ExitCode.FAILURE, f"{', '.join(failed)}: see above.", hint=f"{kept} Mend it, and run this again."
         )
-
-
-def _connected(store: "DirectStore", account_id: str, phone_number_id: str) -> "Source | None":
-    source = store.read(store.snapshot).sources_by_phone_number_id.get(phone_number_id)
-    return source if source is not None and source.account_id == account_id else None
 
 
 def _ask(prompt: str, *, option: str) -> str:

@@ -11,12 +11,21 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from waypost.web.console.compose import ComposePage
+from waypost.web.console.connect_pages import ConnectPages
 from waypost.web.console.context import PREFIX, Console
 from waypost.web.console.entering import EnteringPages
 from waypost.web.console.gate import Gate, answer_problem
+from waypost.web.console.inbound import InboundPage
 from waypost.web.console.live_page import LivePage
+from waypost.web.console.media import MediaPage
+from waypost.web.console.media_content import MediaContentPage
+from waypost.web.console.message import MessagePage
+from waypost.web.console.messages import MessagesPage
+from waypost.web.console.overview import OverviewPage
 from waypost.web.console.profile import ProfilePage
 from waypost.web.console.routing import ConsoleRoute, Page
+from waypost.web.console.sources import SourcesPage
 from waypost.web.console.users import UsersPage
 from waypost.web.console.visit import Visit
 from waypost.web.manage.problems import Problem, ProblemKind
@@ -42,8 +51,17 @@ def pages_of(console: Console) -> Sequence[Page]:
     return (
         EnteringPages(console),
         LivePage(console),
+        MessagesPage(console),
+        MessagePage(console),
+        InboundPage(console),
         ProfilePage(console),
         UsersPage(console),
+        OverviewPage(console),
+        ComposePage(console),
+        MediaContentPage(console),
+        MediaPage(console),
+        ConnectPages(console),
+        SourcesPage(console),
     )
 
 

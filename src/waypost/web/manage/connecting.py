@@ -101,7 +101,8 @@ async def _check_secret(calls: GraphCalls, identity: ProviderSource, app_secret:
             _bad(
                 "app secret",
                 "none is known, so every webhook of this number would be refused",
-                "App Dashboard, App settings, Basic: show the App secret, and give it as WAYPOST_SOURCE_APP_SECRET.",
+                "App Dashboard, App settings, Basic: show the App secret, and give it here (commands read it from "
+                "WAYPOST_SOURCE_APP_SECRET).",
             )
         )
         return False
@@ -132,8 +133,8 @@ async def _register(calls: GraphCalls, connection: Connection, number: NumberDet
         return
     if connection.pin is None:
         advice = (
-            "Run this again with WAYPOST_SOURCE_PIN set to 6 digits: the number's two-step PIN, or one of your choice "
-            "if it never had any. WhatsApp Manager, Phone numbers, Settings, Two-step verification changes it."
+            "Run this again with a PIN of 6 digits (commands read it from WAYPOST_SOURCE_PIN): the number's two-step "
+            "PIN, or one of your choice if it never had any. WhatsApp Manager, Phone numbers, Settings, Two-step verification changes it."
         )
         tell(_bad("registration", f"the provider says {number.status}", advice))
         return
@@ -204,7 +205,11 @@ async def _lead_webhooks(calls: GraphCalls, connection: Connection, number: Numb
         "save, then subscribe to the fields messages and message_template_status_update."
     )
     if not connection.leads_webhooks:
-        tell(_bad("webhooks", f"the provider posts them to: {now}", f"Run this without --no-lead-webhooks. {by_hand}"))
+        tell(
+            _bad(
+                "webhooks", f"the provider posts them to: {now}", f"Run this again and let them be led here. {by_hand}"
+            )
+        )
         return
     failure = await point_webhooks(
         calls, connection.identity, callback_url=connection.callback_url, verify_token=connection.verify_token
