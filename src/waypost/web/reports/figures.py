@@ -76,10 +76,18 @@ def by_template(tallies: Iterable[Tally]) -> list[tuple[str, Counts]]:
 def by_failure(tallies: Iterable[Tally]) -> list[tuple[str, int]]:
     """Return how many messages failed with which remark, most first."""
     counts: dict[str, int] = {}
+    for reason, number in by_reason(tallies):
+        remark = failure_remark(reason)
+        counts[remark] = counts.get(remark, 0) + number
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def by_reason(tallies: Iterable[Tally]) -> list[tuple[str, int]]:
+    """Return how many messages failed for which stored reason, most first; several reasons may share a remark."""
+    counts: dict[str, int] = {}
     for tally in tallies:
         if tally.event == TallyEvent.FAILED:
-            remark = failure_remark(tally.detail)
-            counts[remark] = counts.get(remark, 0) + tally.number
+            counts[tally.detail] = counts.get(tally.detail, 0) + tally.number
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 

@@ -31,18 +31,44 @@ window.waypostCharts = (() => {
           fill: bars ? colour(`--series-${place % COLOURS}`) : undefined,
           width: 2,
           paths: bars,
-          points: { show: chart.x.length < 40 },
+          points: { show: !bars && chart.x.length < 40 },
           value: (_, value) => (value == null ? "–" : `${value.toLocaleString()}${chart.unit ? " " + chart.unit : ""}`),
         })),
       ],
     };
   }
 
+  // What a plot looks like but for its figures: as long as this stays, new figures go into the plot that is there.
+  function look(element, chart) {
+    return JSON.stringify([chart.unit, chart.x.length < 40, chart.series.map((one) => one.name), element.dataset.kind, colour("--ink")]);
+  }
+
   function drawOne(element) {
     const chart = JSON.parse(element.dataset.chart);
-    drawn.get(element)?.destroy();
+    const figures = [chart.x, ...chart.series.map((one) => one.values)];
+    const known = drawn.get(element);
+    if (known && known.root.parentNode === element && known.waypostLook === look(element, chart)) {
+      if (known.waypostText !== element.dataset.chart) known.setData(figures);
+      known.waypostText = element.dataset.chart;
+      return;
+    }
+    known?.destroy();
     element.replaceChildren();
-    drawn.set(element, new uPlot(options(element, chart), [chart.x, ...chart.series.map((one) => one.values)], element));
+    const plot = new uPlot(options(element, chart), figures, element);
+    plot.waypostLook = look(element, chart);
+    plot.waypostText = element.dataset.chart;
+    drawn.set(element, plot);
+  }
+
+  // A morph takes over the new figures but leaves the drawing, and leaves open what the reader has opened.
+  const callbacks = window.Idiomorph?.defaults.callbacks;
+  if (callbacks) {
+    callbacks.beforeNodeMorphed = (before, after) => {
+      if (!drawn.has(before) || !(after instanceof Element) || !after.matches("[data-chart]")) return true;
+      before.dataset.chart = after.dataset.chart;
+      return false;
+    };
+    callbacks.beforeAttributeUpdated = (name, element) => !(name === "open" && element instanceof HTMLDetailsElement);
   }
 
   const resized = new ResizeObserver((entries) => {
