@@ -70,3 +70,30 @@ def test_a_column_that_is_not_there_is_told_with_those_that_are(tmp_path):
     with pytest.raises(CommandFailure) as failure:
         _rows(tmp_path, b"to,name\n", "phone")
     assert "to, name" in failure.value.hint
+
+
+def test_json_lines_are_read_as_rows_and_say_what_is_wrong_with_them(tmp_path):
+    content = (
+        b'{"to": 12025550143, "name": "Ann", "is_new": true}\n'
+        b"\n"
+        b'{"name": "Bob", "to": "+12025550144", "is_new": null, "more": "1"}\n'
+        b'{"to": "12025550145"}\n'
+        b'{"to": "12025550146", "name": ["Cid"], "is_new": 1}\n'
+        b"no object\n"
+        b'{"to": "x", "name": "Dan", "is_new": 2}\n'
+    )
+
+    rows = _rows(tmp_path, content)
+
+    assert [(row.line, row.recipient, row.fields.get("is_new"), row.fault) for row in rows] == [
+        (1, "12025550143", "true", None),
+        (3, "12025550144", "", None),
+        (4, "12025550145", None, "lacks name, is_new"),
+        (5, "12025550146", "1", "name is no text"),
+        (6, "", None, "is no JSON object"),
+        (7, "x", "2", "the recipient is no number of digits alone"),
+    ]
+    with pytest.raises(CommandFailure, match="has no column nobody"):
+        _rows(tmp_path, content, "nobody")
+    with pytest.raises(CommandFailure, match="is no JSON object"):
+        _rows(tmp_path, b"{broken\n")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from waypost.cli.exits import CommandFailure, ExitCode
+from waypost.contract.bulk_entries import template_entry, text_entry
 
 
 def build_entry(
@@ -15,11 +16,8 @@ def build_entry(
     if entry_file is not None:
         return _read(entry_file)
     if template is None:
-        return {"message_type": "text", "type_text": [{"content": text}]}
-    content: dict[str, Any] = {"name": template, "language": {"locale": language}}
-    if attributes:
-        content["attributes"] = ["{{" + column + "}}" for column in attributes]
-    return {"message_type": "template", "type_template": [content]}
+        return text_entry(text or "")
+    return template_entry(template, language=language, columns=attributes)
 
 
 def _read(path: Path) -> dict[str, Any]:

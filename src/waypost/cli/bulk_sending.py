@@ -7,7 +7,6 @@ sent twice.
 """
 
 import csv
-import hashlib
 import json
 import time
 import uuid
@@ -21,8 +20,9 @@ from waypost.cli.bulk_progress import shown_bar
 from waypost.cli.exits import CommandFailure, ExitCode
 from waypost.cli.http import GatewayClient
 from waypost.cli.printing import print_line, print_note, print_record
-from waypost.cli.recipients import FileRow, RecipientFile, open_recipients
-from waypost.domain.bulk import columns_of
+from waypost.cli.recipients import RecipientFile, open_recipients
+from waypost.domain.bulk import columns_of, digest_of
+from waypost.domain.recipient_file import FileRow
 
 ROWS_PER_CALL_MAX: Final = 2_000
 CALL_BYTES_MAX: Final = 600_000
@@ -113,8 +113,7 @@ def _check(recipients: RecipientFile, *, skip_bad: bool) -> tuple[int, int]:
 
 def _digest(recipients: RecipientFile, plan: SendingPlan) -> str:
     once = uuid.uuid4().hex if plan.again else ""
-    what = json.dumps([plan.entry, recipients.recipient_column, once], sort_keys=True).encode()
-    return hashlib.sha256(hashlib.sha256(what).digest() + recipients.digest()).hexdigest()
+    return digest_of(plan.entry, recipients.recipient_column, once=once, file_digest=recipients.digest())
 
 
 def _brought_to_run(

@@ -5,6 +5,8 @@ Bulk sends: one entry with placeholders, and a row for each recipient.
 the blanks around them.
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from enum import IntEnum, StrEnum
@@ -54,6 +56,17 @@ def columns_of(entry: Any) -> set[str]:
 def count_placeholders(entry: Any) -> int:
     """Return how many fields are put into an entry."""
     return sum(1 for _ in _names(entry))
+
+
+def digest_of(entry: Any, recipient_column: str, *, once: str, file_digest: bytes) -> str:
+    """
+    Return what names a bulk send made of a file: the same file, entry and column make the same one.
+
+    ``once`` is ``""``, or a text never used before where a file is to be sent once more. ``file_digest`` is the SHA-256
+    of the file's bytes.
+    """
+    what = json.dumps([entry, recipient_column, once], sort_keys=True).encode()
+    return hashlib.sha256(hashlib.sha256(what).digest() + file_digest).hexdigest()
 
 
 def fill(entry: Any, fields: Mapping[str, str]) -> Any:

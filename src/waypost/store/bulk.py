@@ -57,6 +57,13 @@ _ROWS: Final = Sql(
     ORDER BY r.position LIMIT :at_most
     """
 )
+_REFUSED: Final = Sql(
+    """
+    SELECT r.position, r.recipient, r.fields, r.state, r.message_id, r.refusal, NULL, NULL FROM bulk_rows r
+    WHERE r.account_id = :account_id AND r.bulk_id = :bulk_id AND r.position >= :first AND r.position < :end
+    AND r.state = 2 ORDER BY r.position LIMIT :at_most
+    """
+)
 _OUTCOMES: Final = Sql(
     """
     SELECT r.state, m.state, COUNT(*)
@@ -170,6 +177,12 @@ def find_unsent(tx: Tx, account_id: str, bulk_id: str, *, at_most: int) -> list[
 def list_rows(tx: Tx, account_id: str, bulk_id: str, *, first: int, at_most: int) -> list[RowOutcome]:
     """Return rows and what became of them, from a position on."""
     rows = tx.rows(_ROWS, account_id=account_id, bulk_id=bulk_id, first=first, at_most=at_most)
+    return [RowOutcome(*row) for row in rows]
+
+
+def list_refused(tx: Tx, account_id: str, bulk_id: str, *, first: int, end: int, at_most: int) -> list[RowOutcome]:
+    """Return refused rows from position ``first`` up to, not including, ``end``."""
+    rows = tx.rows(_REFUSED, account_id=account_id, bulk_id=bulk_id, first=first, end=end, at_most=at_most)
     return [RowOutcome(*row) for row in rows]
 
 

@@ -1,6 +1,5 @@
 """Bulk sends: one entry to many recipients, fed by the gateway, to be paused, resumed, cancelled and followed."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
@@ -8,17 +7,16 @@ from starlette.responses import StreamingResponse
 
 from waypost.domain.bulk import BulkState
 from waypost.domain.ids import BEFORE_ALL
-from waypost.store.bulk import BulkRecord, RowOutcome, count_outcomes, count_unsent, find_bulk, list_bulks, list_rows
+from waypost.store.bulk import BulkRecord, RowOutcome, count_outcomes, count_unsent, list_bulks, list_rows
 from waypost.store.transaction import Tx
-from waypost.web.csv_text import csv_text
 from waypost.web.manage.bulk_editing import (
     add_bulk,
     cancel_bulk,
-    cancel_some_messages,
     pause_bulk,
     put_rows,
     start_bulk,
 )
+from waypost.web.manage.bulk_following import RESULT_COLUMNS, cancel_all_messages, found_bulk, open_result
 from waypost.web.manage.bulk_models import (
     BulkCancellation,
     BulkCreation,
@@ -28,17 +26,14 @@ from waypost.web.manage.bulk_models import (
     BulkRowView,
     BulkView,
     outcome_of,
-    remark_on,
 )
-from waypost.web.manage.context import Caller, ManageContext
+from waypost.web.manage.context import ManageContext
 from waypost.web.manage.guarding import Calling, Calls
 from waypost.web.manage.paging import PAGE_ROWS, Cursor, Limit, Listing, next_cursor
-from waypost.web.manage.problems import invalid, not_found
+from waypost.web.manage.problems import invalid
 from waypost.web.manage.traffic_views import status_name
 
-RESULT_COLUMNS: Final = ("position", "recipient", "outcome", "message_id", "status", "remark")
 _POSITION_MAX: Final = 2_000_000_000
-_RESULT_ROWS_PER_READ: Final = 1_000
 _UNSENT_COUNTED_MAX: Final = 100_000
 
 First = Annotated[int, Query(alias="from", ge=0, le=_POSITION_MAX, description="Position of the first row, from 0.")]
@@ -95,7 +90,7 @@ class BulkRoutes:
         """Show one bulk send, and how far it is."""
 
         def look(tx: Tx) -> tuple[BulkRecord, int]:
-            return _found(tx, caller, bulk_id), count_unsent(
+            return found_bulk(tx, caller.account_id, bulk_id), count_unsent(
                 tx, caller.account_id, bulk_id, at_most=_UNSENT_COUNTED_MAX
             )
 
@@ -136,18 +131,8 @@ class BulkRoutes:
         await context.database.write(
             lambda tx: cancel_bulk(tx, caller.editor, account_id, bulk_id), account_id=account_id
         )
-        while request is not None and request.messages:
-            snapshot = context.directory.now
-            lanes = await context.database.write(
-                lambda tx, snapshot=snapshot: cancel_some_messages(  # type: ignore[misc]
-                    tx, caller.editor, account_id, bulk_id, snapshot=snapshot
-                ),
-                account_id=account_id,
-            )
-            if not lanes:
-                break
-            context.lanes_ended(lanes)
-            context.notify_now()
+        if request is not None and request.messages:
+            await cancel_all_messages(context, caller.editor, account_id, bulk_id)
         return await self.show(caller, bulk_id)
 
     async def rows(
@@ -157,7 +142,7 @@ class BulkRoutes:
         start = first if cursor is None else _position_of(cursor)
 
         def look(tx: Tx) -> tuple[BulkRecord, list[RowOutcome]]:
-            found = _found(tx, caller, bulk_id)
+            found = found_bulk(tx, caller.account_id, bulk_id)
             return found, list_rows(tx, caller.account_id, bulk_id, first=start, at_most=limit)
 
         record, rows = await self._context.read(look, account_id=caller.account_id)
@@ -171,7 +156,7 @@ class BulkRoutes:
         """Count rows by what became of them. Looks at every row: not for asking each second."""
 
         def look(tx: Tx) -> tuple[BulkRecord, dict[tuple[int, int | None], int]]:
-            return _found(tx, caller, bulk_id), count_outcomes(tx, caller.account_id, bulk_id)
+            return found_bulk(tx, caller.account_id, bulk_id), count_outcomes(tx, caller.account_id, bulk_id)
 
         record, counts = await self._context.read(look, account_id=caller.account_id)
         is_cancelled = record.state == BulkState.CANCELLED
@@ -190,49 +175,15 @@ class BulkRoutes:
     async def result(self, caller: Calling, bulk_id: str) -> StreamingResponse:
         """Read what became of every row, as CSV: position, recipient, outcome, message_id, status, remark."""
         # The first page is read before the answer begins: what is wrong is then still told with its own status.
-        first = await self._page(caller, bulk_id, 0)
+        lines = await open_result(self._context, caller.account_id, bulk_id)
         return StreamingResponse(
-            self._csv(caller, bulk_id, first),
+            lines,
             media_type="text/csv",
             headers={"content-disposition": f'attachment; filename="{bulk_id}.result.csv"'},
         )
 
-    async def _page(self, caller: Caller, bulk_id: str, start: int) -> tuple[BulkRecord, list[RowOutcome]]:
-        def look(tx: Tx) -> tuple[BulkRecord, list[RowOutcome]]:
-            record = _found(tx, caller, bulk_id)
-            return record, list_rows(tx, caller.account_id, bulk_id, first=start, at_most=_RESULT_ROWS_PER_READ)
-
-        return await self._context.read(look, account_id=caller.account_id)
-
-    async def _csv(self, caller: Caller, bulk_id: str, page: tuple[BulkRecord, list[RowOutcome]]) -> AsyncIterator[str]:
-        yield csv_text([RESULT_COLUMNS])
-        while True:
-            record, rows = page
-            is_cancelled = record.state == BulkState.CANCELLED
-            yield csv_text(
-                (
-                    row.position,
-                    row.recipient,
-                    outcome_of(row.state, is_cancelled=is_cancelled),
-                    row.message_id,
-                    None if row.message_state is None else status_name(row.message_state),
-                    remark_on(row),
-                )
-                for row in rows
-            )
-            if len(rows) < _RESULT_ROWS_PER_READ:
-                return
-            page = await self._page(caller, bulk_id, rows[-1].position + 1)
-
 
 _CSV: Final = {"type": "string", "examples": [",".join(RESULT_COLUMNS)]}
-
-
-def _found(tx: Tx, caller: Caller, bulk_id: str) -> BulkRecord:
-    record = find_bulk(tx, caller.account_id, bulk_id)
-    if record is None:
-        raise not_found("bulk send")
-    return record
 
 
 def _position_of(cursor: str) -> int:
