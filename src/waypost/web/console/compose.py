@@ -52,7 +52,12 @@ class ComposePage:
     async def show(self, visit: Visit) -> Response:
         """Show the form, empty but for what a link to it has filled in."""
         query = visit.request.query_params.multi_items()
-        return await self._page(visit, Typed([pair for pair in query if pair[0] in _FROM_LINKS]))
+        typed = Typed([pair for pair in query if pair[0] in _FROM_LINKS])
+        default = self._console.manage.directory.now.source_of(visit.account_id, None)
+        if default is not None and not typed.line("source"):
+            # All types but texts must name it.
+            typed = typed.replaced({"source": default.id})
+        return await self._page(visit, typed)
 
     async def fill_in(self, visit: Visit) -> Response:
         """Show the form again as it was typed, with the fields of the template chosen, or with one row more."""
@@ -142,7 +147,7 @@ class ComposePage:
         names = [(source.id, f"{source.name} · {visit.number(source.phone_number)}") for source in own]
         default = snapshot.source_of(visit.account_id, None)
         return {
-            "sources": [("", "The account's default" if default is not None else "None"), *names],
+            "sources": [*names, ("", "Not named: the default, for texts" if default is not None else "Not named")],
             "has_source": bool(own),
             "picked": template,
             "fallback": fallback,

@@ -21,8 +21,9 @@ from waypost.web.console.explaining import words_of
 from waypost.web.console.visit import Visit
 from waypost.web.manage.problems import Problem, ProblemKind
 
-_STAND_IN: Final = {"recipient_whatsapp": "12025550100", "recipient_type": "individual"}
-"""Whom a preview is for as long as nobody has been named."""
+_STAND_IN: Final = {"source": "none"}
+_STAND_IN_PERSON: Final = {"recipient_whatsapp": "12025550100", "recipient_type": "individual"}
+"""What a preview is from and whom it is for as long as none has been named."""
 _FORM_HINT: Final = "Mend the member that it names; nothing was sent, and nothing you typed is lost."
 
 
@@ -84,7 +85,7 @@ class Outgoing:
         parsed = self._parse(visit, entry)
         if isinstance(parsed, ContractRefusal):
             refusal = Refusal.of(parsed.error)
-            drafts = self._parse(visit, entry | _STAND_IN)
+            drafts = self._parse(visit, _STAND_IN | entry | _STAND_IN_PERSON)
             if isinstance(drafts, ContractRefusal):
                 return Look(bubble=None, refusal=refusal)
             return Look(bubble=await self._bubble(visit, drafts[0]), refusal=refusal)
@@ -99,7 +100,8 @@ class Outgoing:
 
     async def _bubble(self, visit: Visit, draft: MessageDraft) -> Bubble:
         snapshot = self._directory.now
-        source = snapshot.source_of(visit.account_id, draft.source_given if draft.names_source else None)
+        named = snapshot.source_of(visit.account_id, draft.source_given if draft.names_source else None)
+        source = named or snapshot.source_of(visit.account_id, None)
         stored = Stored(
             is_inbound=False,
             kind=draft.kind.value,
