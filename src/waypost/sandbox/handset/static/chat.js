@@ -51,8 +51,12 @@ export class Chat {
     this.typing = h("div", { class: "row is-theirs typing", "aria-label": "The business is typing" }, h("span", {}), h("span", {}), h("span", {}));
     this.down = h("button", { type: "button", class: "round down", "aria-label": "To the newest message", hidden: true, onclick: () => this.toEnd() }, icon("back"));
     this.log.addEventListener("scroll", () => {
-      this.#follow = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
-      this.down.hidden = this.#follow;
+      const isAtEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60;
+      // Only who scrolls up leaves the end; a log that grows below does not.
+      if (isAtEnd) this.#follow = true;
+      else if (this.log.scrollTop < this.#top) this.#follow = false;
+      this.#top = this.log.scrollTop;
+      this.down.hidden = isAtEnd;
     });
     // Pictures and videos make the log longer once they are there.
     this.log.addEventListener("load", () => this.#follow && this.toEnd(), true);
@@ -66,6 +70,7 @@ export class Chat {
   }
 
   #follow = true;
+  #top = 0;
 
   #composer() {
     this.quoting = h("div", { class: "quoting", hidden: true });
