@@ -11,9 +11,14 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from waypost.web.console.audit import AuditPage
+from waypost.web.console.bulk import BulkPage
+from waypost.web.console.bulk_new import BulkNewPage
 from waypost.web.console.compose import ComposePage
 from waypost.web.console.connect_pages import ConnectPages
 from waypost.web.console.context import PREFIX, Console
+from waypost.web.console.conversation import ConversationPage
+from waypost.web.console.conversations import ConversationsPage
 from waypost.web.console.entering import EnteringPages
 from waypost.web.console.gate import Gate, answer_problem
 from waypost.web.console.inbound import InboundPage
@@ -26,6 +31,7 @@ from waypost.web.console.overview import OverviewPage
 from waypost.web.console.profile import ProfilePage
 from waypost.web.console.routing import ConsoleRoute, Page
 from waypost.web.console.sources import SourcesPage
+from waypost.web.console.template_pages import TemplatesPage
 from waypost.web.console.users import UsersPage
 from waypost.web.console.visit import Visit
 from waypost.web.manage.problems import Problem, ProblemKind
@@ -54,14 +60,20 @@ def pages_of(console: Console) -> Sequence[Page]:
         MessagesPage(console),
         MessagePage(console),
         InboundPage(console),
+        BulkNewPage(console),
+        BulkPage(console),
+        AuditPage(console),
         ProfilePage(console),
         UsersPage(console),
         OverviewPage(console),
         ComposePage(console),
+        ConversationsPage(console),
+        ConversationPage(console),
         MediaContentPage(console),
         MediaPage(console),
         ConnectPages(console),
         SourcesPage(console),
+        TemplatesPage(console),
     )
 
 

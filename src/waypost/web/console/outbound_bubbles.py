@@ -227,3 +227,8 @@ def _component_file(components: Sequence[Mapping[str, Any]]) -> BubbleFile | Non
             if kind in _FILE_HEADERS:
                 return _linked(kind, object_of(parameter, kind))
     return None
+
+
+def template_bubble(rendered: RenderedTemplate, *, name: str = "", language: str = "") -> Bubble:
+    """Return a template with values in it as the message that it makes."""
+    return _rendered(Bubble(is_inbound=False, kind="template", template=name, language=language), rendered, None)

@@ -21,17 +21,18 @@ _HINTS = CallHints(
 def made(end: TemplateRecord | CallFailure) -> TemplateRecord:
     """Return the template that was made or changed, or raise why it was not."""
     if isinstance(end, CallFailure):
-        raise _problem_of(end)
+        raise problem_of_template(end)
     return end
 
 
 def removed(end: CallFailure | None) -> None:
     """Raise why a template was not deleted."""
     if end is not None:
-        raise _problem_of(end)
+        raise problem_of_template(end)
 
 
-def _problem_of(failure: CallFailure) -> Problem:
+def problem_of_template(failure: CallFailure) -> Problem:
+    """Return why the provider did not do what was asked of a template."""
     if failure.kind is CallFailureKind.REFUSED and failure.member in _MEMBERS:
         return invalid(
             f"body.{failure.member}",
