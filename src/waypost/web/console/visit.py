@@ -66,6 +66,11 @@ class Visit:
         return self._session is not None
 
     @property
+    def has_account(self) -> bool:
+        """Whether there is an account to show; on most pages there always is."""
+        return self._account is not None
+
+    @property
     def account(self) -> Account:
         """Whose things are shown."""
         assert self._account is not None
