@@ -76,7 +76,11 @@ class Gate:
                     return refusal
                 if route.method == "POST":
                     visit.form = await self._form_of(route, visit)
-                return await route.handle(visit)
+                try:
+                    return await route.handle(visit)
+                finally:
+                    # Uploaded files lie in temporary ones, which are gone with this.
+                    await visit.form.close()
             except Problem as problem:
                 return answer_problem(visit, problem)
             except StoreUnavailableError as error:

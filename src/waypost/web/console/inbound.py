@@ -45,7 +45,7 @@ class InboundPage:
         message_id = visit.part("message_id")
         if await visit.read(lambda tx: find_inbound(tx, visit.account_id, message_id)) is None:
             raise not_found("message")
-        count = await replay_webhooks(visit, message_id)
+        count = await replay_webhooks(visit, message_id, is_inbound=True)
         return visit.redirect(f"/inbound/{message_id}", notice=replayed_notice(count))
 
     async def _values(self, visit: Visit) -> dict[str, Any]:

@@ -213,11 +213,13 @@ def look_at_webhooks(tx: Tx, visit: Visit, subject_id: str) -> list[Told]:
     )
 
 
-async def replay_webhooks(visit: Visit, subject_id: str) -> int:
+async def replay_webhooks(visit: Visit, subject_id: str, *, is_inbound: bool = False) -> int:
     """Tell the webhooks of a message again, as the form says; return of how much."""
     editor, snapshot, only = visit.editor, visit.console.manage.directory.now, visit.field("notification") or None
     count = await visit.change(
-        lambda tx: replay_message(tx, editor, visit.account_id, subject_id, snapshot=snapshot, only=only)
+        lambda tx: replay_message(
+            tx, editor, visit.account_id, subject_id, snapshot=snapshot, only=only, is_inbound=is_inbound
+        )
     )
     visit.console.manage.notify_now()
     return count

@@ -161,7 +161,14 @@ def replay_dead_span(
 
 
 def replay_message(
-    tx: Tx, editor: Editor, account_id: str, subject_id: str, *, snapshot: Snapshot, only: str | None = None
+    tx: Tx,
+    editor: Editor,
+    account_id: str,
+    subject_id: str,
+    *,
+    snapshot: Snapshot,
+    only: str | None = None,
+    is_inbound: bool = False,
 ) -> int:
     """
     Tell webhooks again what they were told of one message, or could not be; return how many notifications that are.
@@ -185,7 +192,8 @@ def replay_message(
             "There is nothing to tell again.",
             hint="What is pending goes out by itself; a webhook that is disabled must be enabled first.",
         )
-    editor.note(tx, account_id=account_id, action="message.replay", target=subject_id)
+    action = "inbound.replay" if is_inbound else "message.replay"
+    editor.note(tx, account_id=account_id, action=action, target=subject_id)
     return count
 
 
