@@ -15,8 +15,7 @@ HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
 async def _sent(office: Office, text: str = "Your bicycle is ready.", **changes) -> str:
     house = office.house
     await house.writes_first(PHONE)
-    message_id = (await house.send(house.entry(PHONE, text, **changes)))[0]
-    return message_id
+    return (await house.send(house.entry(PHONE, text, **changes)))[0]
 
 
 async def _settled(office: Office, message_id: str) -> None:

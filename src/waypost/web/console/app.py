@@ -30,10 +30,14 @@ from waypost.web.console.messages import MessagesPage
 from waypost.web.console.overview import OverviewPage
 from waypost.web.console.profile import ProfilePage
 from waypost.web.console.routing import ConsoleRoute, Page
+from waypost.web.console.sandbox import SandboxPage
+from waypost.web.console.settings import SettingsPage
 from waypost.web.console.sources import SourcesPage
 from waypost.web.console.template_pages import TemplatesPage
 from waypost.web.console.users import UsersPage
 from waypost.web.console.visit import Visit
+from waypost.web.console.webhook_letters import WebhookLettersPage
+from waypost.web.console.webhooks import WebhooksPage
 from waypost.web.manage.problems import Problem, ProblemKind
 
 _HEADERS: Final = {
@@ -65,6 +69,8 @@ def pages_of(console: Console) -> Sequence[Page]:
         AuditPage(console),
         ProfilePage(console),
         UsersPage(console),
+        SettingsPage(console),
+        SandboxPage(console),
         OverviewPage(console),
         ComposePage(console),
         ConversationsPage(console),
@@ -74,6 +80,8 @@ def pages_of(console: Console) -> Sequence[Page]:
         ConnectPages(console),
         SourcesPage(console),
         TemplatesPage(console),
+        WebhookLettersPage(console),
+        WebhooksPage(console),
     )
 
 
