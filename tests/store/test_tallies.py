@@ -23,7 +23,16 @@ from waypost.store.connections import connector_for
 from waypost.store.directory import EMPTY
 from waypost.store.engine import Database
 from waypost.store.reporting import count_tags, events_of, load_tallies_of_tag, page_messages
-from waypost.store.tallies import DAY_US, HOUR_US, TallyEvent, fold_tallies, hour_of, load_tallies, load_totals
+from waypost.store.tallies import (
+    DAY_US,
+    HOUR_US,
+    TallyEvent,
+    fold_tallies,
+    hour_of,
+    load_failures,
+    load_tallies,
+    load_totals,
+)
 
 NOW_US = 1_930_000_000_000_000
 HOURS = 3
@@ -138,11 +147,17 @@ async def check(database: Database, account_id: str, templates, steps) -> None:
     assert counted == recount(messages)
     unpriced = Counter({key: number for key, number in counted.items() if key[3] != "priced"})
     assert as_counter(of_tag) == unpriced
-    totals = await database.read(lambda tx: load_totals(tx, account_id, **span), account_id=account_id)
+    totals, failures = await database.read(
+        lambda tx: (load_totals(tx, account_id, **span), load_failures(tx, account_id, **span)), account_id=account_id
+    )
     summed: Counter = Counter()
-    for (hour_us, source_id, _, event, _), number in counted.items():
-        summed[hour_us, source_id, "", event, ""] += number
+    reasons: Counter = Counter()
+    for (hour_us, _, _, event, detail), number in counted.items():
+        summed[hour_us, "", "", event, ""] += number
+        if event == "failed":
+            reasons[detail] += number
     assert as_counter(totals) == summed
+    assert Counter({tally.detail: tally.number for tally in failures}) == reasons
     assert tags == ([("tag", len(ids))], True)
     by_price = Counter({key[4]: 0 for key in counted if key[3] == "priced"})
     for key, number in counted.items():

@@ -18,12 +18,12 @@ class _Listing:
     """The statements of one listing: of every recipient, or of those that begin with some digits."""
 
     def __init__(self, span: str) -> None:
-        self.every = self._page(span, "")
+        self.every = self._page(span)
         # The conditions of partial indexes stand in their own words: SQLite uses them only then.
-        self.opted_out = self._page(span, " AND c.state = 'opted_out'")
-        self.blocklisted = self._page(span, " AND c.is_blocklisted = 1")
-        self.opted_in = self._page(span, " AND c.state = 'opted_in'")
-        self.opted_in_near = self._page(span, " AND c.recipient <= :horizon AND c.state = 'opted_in'")
+        self.opted_out = self._page(span, "c.state = 'opted_out'", index="consents_opted_out")
+        self.blocklisted = self._page(span, "c.is_blocklisted = 1", index="consents_blocklisted")
+        self.opted_in = self._page(span, "c.state = 'opted_in'")
+        self.opted_in_near = self._page(span, "c.recipient <= :horizon AND c.state = 'opted_in'")
         self.horizon = Sql(
             f"SELECT c.recipient FROM consents c WHERE {span} ORDER BY c.recipient LIMIT 1 OFFSET :skipped"  # noqa: S608
         )
@@ -33,9 +33,10 @@ class _Listing:
         return (self.every, self.opted_out, self.blocklisted, self.opted_in, self.opted_in_near, self.horizon)
 
     @staticmethod
-    def _page(span: str, condition: str) -> Sql:
+    def _page(span: str, condition: str = "true", *, index: str = "") -> Sql:
+        hint = f" INDEXED BY {index}" if index else ""
         return Sql(
-            f"SELECT {CONSENT_COLUMNS} FROM consents c WHERE {span}{condition} "  # noqa: S608
+            f"SELECT {CONSENT_COLUMNS} FROM consents c{hint} WHERE {span} AND {condition} "  # noqa: S608
             "ORDER BY c.recipient LIMIT :at_most"
         )
 

@@ -18,7 +18,7 @@ from waypost.store.previews import preview_inbound, preview_outbound, profile_na
 from waypost.store.statements import Sql
 from waypost.store.transaction import Tx
 
-SEARCHED_MAX: Final = 8_000
+SEARCHED_MAX: Final = 2_000
 """Messages of each direction looked at for one page."""
 _FIRST_STEP: Final = 256
 UNANSWERED_MAX: Final = 100
@@ -35,8 +35,10 @@ _INBOUND_STEP: Final = Sql(
 )
 _NEWEST: Final = Sql(
     "SELECT v.chat, "
-    "(SELECT MAX(m.id) FROM messages m WHERE m.account_id = v.account_id AND m.recipient = v.chat), "
-    "(SELECT MAX(i.id) FROM inbound_messages i WHERE i.account_id = v.account_id AND i.chat = v.chat) "
+    "(SELECT MAX(m.id) FROM messages m INDEXED BY messages_recipient "
+    "WHERE m.account_id = v.account_id AND m.recipient = v.chat), "
+    "(SELECT MAX(i.id) FROM inbound_messages i INDEXED BY inbound_messages_chat "
+    "WHERE i.account_id = v.account_id AND i.chat = v.chat) "
     "FROM ROWS(:account_id text, :chat text) AS v",
     columns=3,
 )
@@ -182,12 +184,13 @@ def list_conversations(
     Each stands once: one in which something happens while somebody turns pages moves to the front.
     """
     found: dict[str, _Newest] = {}
+    named: set[str] = set()
     before, looked, step = cursor or BEFORE_ALL, 0, _FIRST_STEP
     while looked < SEARCHED_MAX:
         size = min(step, SEARCHED_MAX - looked)
         rows, horizon = _step(tx, account_id, before=before, size=size)
         looked, step = looked + size, step * 2
-        for chat in _newest_of(tx, account_id, rows, known=found):
+        for chat in _newest_of(tx, account_id, rows, known=named):
             found[chat.chat.key] = chat
             if len(found) == at_most:
                 return Page(rows=_describe(tx, account_id, list(found.values())), next_cursor=chat.id)
@@ -222,10 +225,8 @@ def _step(tx: Tx, account_id: str, *, before: str, size: int) -> tuple[list[tupl
     return sorted((row for row in rows if horizon is None or row[0] >= horizon), reverse=True), horizon
 
 
-def _newest_of(
-    tx: Tx, account_id: str, rows: Sequence[tuple[str, Chat]], *, known: dict[str, _Newest]
-) -> list[_Newest]:
-    """Return the conversations whose newest message is among these rows, newest first."""
+def _newest_of(tx: Tx, account_id: str, rows: Sequence[tuple[str, Chat]], *, known: set[str]) -> list[_Newest]:
+    """Return the conversations whose newest message is among these rows, newest first; ``known`` learns all there."""
     first: dict[str, tuple[str, Chat]] = {}
     for id_, chat in rows:
         # What a person without a number or an id has written stands in no conversation.
@@ -233,6 +234,7 @@ def _newest_of(
             first.setdefault(chat.key, (id_, chat))
     if not first:
         return []
+    known.update(first)
     newest = {
         key: (outbound, inbound)
         for key, outbound, inbound in tx.rows(_NEWEST, account_id=[account_id] * len(first), chat=list(first))

@@ -24,9 +24,9 @@ _COLUMNS: Final = (
     "n.ended_at_us, n.last_status, n.last_error"
 )
 _LIST_DEAD: Final = Sql(
-    # "account_id || ''" hides the index of the account's dead ones, of which these may be few.
-    f"SELECT {_COLUMNS} FROM notifications n WHERE n.endpoint_id = :endpoint_id AND n.state = 2 "  # noqa: S608
-    "AND n.account_id || '' = :account_id AND n.id < :before ORDER BY n.id DESC LIMIT :at_most"
+    f"SELECT {_COLUMNS} FROM notifications n INDEXED BY notifications_dead "  # noqa: S608
+    "WHERE n.endpoint_id = :endpoint_id AND n.state = 2 "
+    "AND n.account_id = :account_id AND n.id < :before ORDER BY n.id DESC LIMIT :at_most"
 )
 _LIST_PENDING: Final = Sql(
     f"SELECT {_COLUMNS} FROM notifications n WHERE n.endpoint_id = :endpoint_id AND n.state = 0 "  # noqa: S608
@@ -46,8 +46,8 @@ _ATTEMPTS: Final = Sql(
 )
 # One that was alone takes its own id for its batch's, so that no later batch takes it in: same id, same bytes (HOOK-2).
 _REVIVE: Final = (
-    "UPDATE notifications SET state = 0, attempts = 0, due_at_us = :now_us, ended_at_us = NULL, "
-    "batch_id = COALESCE(batch_id, id) "
+    "UPDATE notifications INDEXED BY notifications_dead SET state = 0, attempts = 0, due_at_us = :now_us, "
+    "ended_at_us = NULL, batch_id = COALESCE(batch_id, id) "
     "WHERE account_id = :account_id AND endpoint_id = :endpoint_id AND state = 2"
 )
 _REVIVE_ONE: Final = Sql(
@@ -56,17 +56,20 @@ _REVIVE_ONE: Final = Sql(
 )
 _REVIVE_SPAN: Final = Sql(
     f"{_REVIVE} AND COALESCE(batch_id, id) IN (SELECT COALESCE(d.batch_id, d.id) FROM notifications d "  # noqa: S608
-    "WHERE d.endpoint_id = :endpoint_id AND d.state = 2 AND d.account_id = :account_id "
+    "INDEXED BY notifications_dead WHERE d.endpoint_id = :endpoint_id AND d.state = 2 AND d.account_id = :account_id "
     "AND d.created_at_us >= :since_us AND d.created_at_us < :until_us ORDER BY d.id LIMIT :at_most)"
 )
 _COUNTS: Final = Sql(
     # The index has what is pending by when it is due; of more than so many, the oldest is as good as among them.
     """
     SELECT e.id, e.name, e.disabled_reason, e.failing_since_us,
-        (SELECT COUNT(*) FROM notifications n WHERE n.endpoint_id = e.id AND n.state = 0),
-        (SELECT COUNT(*) FROM notifications n WHERE n.endpoint_id = e.id AND n.state = 2),
+        (SELECT COUNT(*) FROM notifications n INDEXED BY notifications_due
+            WHERE n.endpoint_id = e.id AND n.state = 0),
+        (SELECT COUNT(*) FROM notifications n INDEXED BY notifications_dead
+            WHERE n.endpoint_id = e.id AND n.state = 2),
         (SELECT MIN(o.created_at_us) FROM (
-            SELECT n.created_at_us FROM notifications n WHERE n.endpoint_id = e.id AND n.state = 0
+            SELECT n.created_at_us FROM notifications n INDEXED BY notifications_due
+            WHERE n.endpoint_id = e.id AND n.state = 0
             ORDER BY n.due_at_us LIMIT 10000) AS o)
     FROM webhook_endpoints e WHERE e.account_id = :account_id AND e.deleted_at_us IS NULL ORDER BY e.id
     """
@@ -75,23 +78,27 @@ _COUNTS: Final = Sql(
 _OWNS: Final = Sql("SELECT 1 FROM webhook_endpoints WHERE id = :endpoint_id AND account_id = :account_id")
 _DELIVERED_WALK: Final = Walk(
     _COLUMNS,
-    "notifications n",
-    keys="n.endpoint_id = :endpoint_id",
-    matches="n.account_id = :account_id AND n.state = 1",
+    "notifications n INDEXED BY notifications_delivered",
+    keys="n.endpoint_id = :endpoint_id AND n.state = 1 AND n.account_id = :account_id",
 )
 _DEAD_WALK: Final = Walk(
     _COLUMNS,
-    "notifications n",
-    keys="n.endpoint_id = :endpoint_id AND n.state = 2 AND n.account_id || '' = :account_id",
+    "notifications n INDEXED BY notifications_dead",
+    keys="n.endpoint_id = :endpoint_id AND n.state = 2 AND n.account_id = :account_id",
 )
-_ALL_DEAD_WALK: Final = Walk(_COLUMNS, "notifications n", keys="n.account_id = :account_id AND n.state = 2")
+_ALL_DEAD_WALK: Final = Walk(
+    _COLUMNS,
+    "notifications n INDEXED BY notifications_dead_of_account",
+    keys="n.account_id = :account_id AND n.state = 2",
+)
 _TRIES_WALK: Final = Walk(
     "t.id, t.notification_id, t.endpoint_id, t.started_at_us, t.duration_us, t.http_status, t.error, t.answer",
     "delivery_attempts t",
     keys="t.endpoint_id = :endpoint_id AND t.account_id = :account_id",
 )
 _NEXT_PENDING: Final = Sql(
-    f"SELECT {_COLUMNS} FROM notifications n WHERE n.endpoint_id = :endpoint_id AND n.state = 0 "  # noqa: S608
+    f"SELECT {_COLUMNS} FROM notifications n INDEXED BY notifications_due "  # noqa: S608
+    "WHERE n.endpoint_id = :endpoint_id AND n.state = 0 "
     "AND n.account_id = :account_id AND n.due_at_us >= :after_us "
     "AND (n.due_at_us > :after_us OR n.id > :after_id) ORDER BY n.due_at_us, n.id LIMIT :at_most"
 )
@@ -181,9 +188,7 @@ def list_notifications(
         return _page_pending(tx, keys, cursor=cursor, at_most=at_most)
     if state == DEAD:
         return _DEAD_WALK.page(tx, keys, cursor=cursor, at_most=at_most).of(_notification)
-    own = {"endpoint_id": endpoint_id}
-    page = _DELIVERED_WALK.page(tx, own, {"account_id": account_id}, cursor=cursor, at_most=at_most)
-    return page.of(_notification)
+    return _DELIVERED_WALK.page(tx, keys, cursor=cursor, at_most=at_most).of(_notification)
 
 
 def list_all_dead(tx: Tx, account_id: str, *, cursor: str | None = None, at_most: int) -> Page[NotificationRow]:

@@ -89,7 +89,7 @@ _QUEUES: Final = Sql(
     """
 )
 _SCHEDULED: Final = Sql(
-    "SELECT COUNT(*) FROM messages WHERE account_id = :account_id AND state IN (10, 20) AND state = 10"
+    "SELECT COUNT(*) FROM messages INDEXED BY messages_scheduled WHERE account_id = :account_id AND state = 10"
 )
 _RECENT: Final = Sql(
     "SELECT r.state, COUNT(*) FROM (SELECT state, accepted_at_us FROM messages "

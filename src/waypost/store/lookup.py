@@ -11,8 +11,8 @@ _FIND = Sql(
 )
 
 _FIND_INBOUND = Sql(
-    "SELECT source_id FROM inbound_messages WHERE source_id = ANY(:source_ids) AND provider_id = :provider_id "
-    "AND account_id = :account_id"
+    "SELECT source_id FROM inbound_messages INDEXED BY inbound_messages_provider "
+    "WHERE source_id = ANY(:source_ids) AND provider_id = :provider_id AND account_id = :account_id"
 )
 
 

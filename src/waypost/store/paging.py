@@ -75,32 +75,30 @@ class Walk:
 
     Args:
         columns: what is returned; the first is the id.
-        table: its name, with the alias that ``columns``, ``keys`` and ``matches`` use.
+        table: its name, with the alias that ``columns``, ``keys`` and ``matches`` use, and the index if need be.
         keys: the condition that the index serves; for a partial index also its own condition, in its words.
         matches: what rows must satisfy besides. Without any a page needs no bound.
-        hides_id: for keys so narrow that an index in the order of ids must not be preferred to theirs.
     """
 
     __slots__ = ("_horizons", "_is_bounded", "_rows")
 
-    def __init__(self, columns: str, table: str, *, keys: str, matches: str = "", hides_id: bool = False) -> None:
-        alias = table.rsplit(maxsplit=1)[-1]
-        place = f"({alias}.id || '')" if hides_id else f"{alias}.id"
+    def __init__(self, columns: str, table: str, *, keys: str, matches: str = "") -> None:
+        alias = table.split()[1]
         self._is_bounded = bool(matches)
         self._rows: dict[Order, Sql] = {}
         self._horizons: dict[Order, Sql] = {}
         condition = f" AND {matches}" if matches else ""
         for order, direction, near, far in (
-            (Order.NEWEST, "DESC", f"{place} < :start", f"{place} >= :end"),
-            (Order.OLDEST, "ASC", f"{place} > :start", f"{place} <= :end"),
+            (Order.NEWEST, "DESC", f"{alias}.id < :start", f"{alias}.id >= :end"),
+            (Order.OLDEST, "ASC", f"{alias}.id > :start", f"{alias}.id <= :end"),
         ):
             self._rows[order] = Sql(
                 f"SELECT {columns} FROM {table} WHERE {keys} AND {near} AND {far}{condition} "  # noqa: S608
-                f"ORDER BY {place} {direction} LIMIT :at_most"
+                f"ORDER BY {alias}.id {direction} LIMIT :at_most"
             )
             self._horizons[order] = Sql(
                 f"SELECT {alias}.id FROM {table} WHERE {keys} AND {near} AND {far} "  # noqa: S608
-                f"ORDER BY {place} {direction} LIMIT 1 OFFSET :skipped"
+                f"ORDER BY {alias}.id {direction} LIMIT 1 OFFSET :skipped"
             )
 
     @property

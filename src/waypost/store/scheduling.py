@@ -7,7 +7,8 @@ from waypost.store.statements import Sql
 from waypost.store.transaction import Tx
 
 _LIST: Final = Sql(
-    f"SELECT {MESSAGE_ROW_COLUMNS} FROM messages m WHERE m.account_id = :account_id AND m.state = 10 "  # noqa: S608
+    f"SELECT {MESSAGE_ROW_COLUMNS} FROM messages m INDEXED BY messages_scheduled "  # noqa: S608
+    "WHERE m.account_id = :account_id AND m.state = 10 "
     "AND (m.due_at_us > :after_us OR (m.due_at_us = :after_us AND m.id > :after_id)) "
     "ORDER BY m.due_at_us, m.id LIMIT :at_most"
 )

@@ -53,12 +53,22 @@ class MessageFilter:
 _KEYS: Final = MappingProxyType(
     {
         "id": "m.account_id = :account_id AND m.id = :id",
-        "wamid": "m.wamid = :wamid AND m.account_id || '' = :account_id",
+        "wamid": "m.wamid = :wamid AND m.account_id = :account_id",
         "recipient": "m.account_id = :account_id AND m.recipient = :recipient",
         # The condition of a partial index stands in its own words: SQLite uses it only then.
         "caller_data": "m.account_id = :account_id AND m.caller_data <> '' AND m.caller_data = :caller_data",
         "failed": "m.account_id = :account_id AND m.failure IS NOT NULL",
         "account": "m.account_id = :account_id",
+    }
+)
+_INDEXES: Final = MappingProxyType(
+    {
+        "id": "",
+        "wamid": " INDEXED BY messages_wamid",
+        "recipient": " INDEXED BY messages_recipient",
+        "caller_data": " INDEXED BY messages_tag",
+        "failed": " INDEXED BY messages_failed",
+        "account": " INDEXED BY messages_account",
     }
 )
 _CONDITIONS: Final = MappingProxyType(
@@ -80,7 +90,7 @@ _EVERY: Final = tuple(MessageState)
 def walk_along(path: str, conditions: tuple[str, ...]) -> Walk:
     """Return the walk along a path with these conditions; each combination is put together once."""
     matches = " AND ".join(_CONDITIONS[name] for name in conditions)
-    return Walk(MESSAGE_ROW_COLUMNS, "messages m", keys=_KEYS[path], matches=matches, hides_id=path == "wamid")
+    return Walk(MESSAGE_ROW_COLUMNS, f"messages m{_INDEXES[path]}", keys=_KEYS[path], matches=matches)
 
 
 def planned() -> list[Sql]:

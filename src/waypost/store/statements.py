@@ -1,11 +1,13 @@
 """
 Statements that read the same on SQLite and PostgreSQL.
 
-``Sql`` is text with ``:name`` parameters and three portable forms:
+``Sql`` is text with ``:name`` parameters and four portable forms:
 
 * ``column = ANY(:ids)`` takes a list;
 * ``ROWS(:a text, :b bigint) AS v`` is a table of parallel lists, with columns named like the parameters;
-* ``FOR UPDATE`` and ``FOR UPDATE SKIP LOCKED`` lock rows on PostgreSQL; on SQLite the one writer is alone.
+* ``FOR UPDATE`` and ``FOR UPDATE SKIP LOCKED`` lock rows on PostgreSQL; on SQLite the one writer is alone;
+* ``INDEXED BY name`` behind a table says which index SQLite takes: without statistics it cannot tell a partial index
+  from a full one of the same columns, and takes whichever was created last. PostgreSQL has statistics and decides.
 
 ``InsertMany`` and ``UpdateMany`` write many rows with one statement: ``VALUES`` on SQLite, arrays through ``unnest``
 on PostgreSQL. Each statement is translated once per dialect.
@@ -32,6 +34,7 @@ SQLITE_ROWS_MAX: Final = 256
 _PARAMETER: Final = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 _ANY: Final = re.compile(r"= ANY\(:([a-z_]+)\)")
 _ROWS: Final = re.compile(r"ROWS\(([^)]*)\) AS ([a-z_]+)")
+_HINT: Final = re.compile(r"\s+INDEXED BY [a-z_0-9]+")
 _LOCK: Final = re.compile(r"\s+FOR UPDATE(?: OF [a-z_]+)?(?: SKIP LOCKED)?")
 
 
@@ -65,7 +68,7 @@ class Sql:
             self.sqlite = (
                 f"WITH packed({names}) AS ({self.sqlite}) SELECT json_group_array(json_array({names})) FROM packed"  # noqa: S608
             )
-        with_rows = _ROWS.sub(_postgresql_rows, statement.replace("%", "%%"))
+        with_rows = _ROWS.sub(_postgresql_rows, _HINT.sub("", statement).replace("%", "%%"))
         self.postgresql = _PARAMETER.sub(r"%(\1)s", with_rows)
 
 

@@ -96,17 +96,29 @@ _SUM: Final = Sql(
 )
 
 _TOTALS: Final = Sql(
-    "SELECT t.hour_us - t.hour_us % :unit_us, t.source_id, t.event, CAST(SUM(t.count) AS BIGINT) FROM ("
-    "SELECT account_id, hour_us, source_id, event, count FROM tallies "
+    # Each side is added up by itself: the index has the rows of the one in that order.
+    "SELECT t.hour_us - t.hour_us % :unit_us, t.event, CAST(SUM(t.count) AS BIGINT) FROM ("
+    "SELECT hour_us, event, SUM(count) AS count FROM tallies INDEXED BY tallies_totals "
     "WHERE account_id = :account_id AND hour_us >= :from_us AND hour_us < :until_us "
-    "UNION ALL SELECT account_id, hour_us, source_id, event, count FROM tally_changes "
-    "WHERE account_id = :account_id AND hour_us >= :from_us AND hour_us < :until_us"
-    ") AS t WHERE (CAST(:source_id AS TEXT) IS NULL OR t.source_id = :source_id) "
-    "GROUP BY 1, 2, 3 HAVING SUM(t.count) <> 0",
-    columns=4,
+    "AND (CAST(:source_id AS TEXT) IS NULL OR source_id = :source_id) GROUP BY account_id, hour_us, event "
+    "UNION ALL SELECT hour_us, event, SUM(count) AS count FROM tally_changes "
+    "WHERE account_id = :account_id AND hour_us >= :from_us AND hour_us < :until_us "
+    "AND (CAST(:source_id AS TEXT) IS NULL OR source_id = :source_id) GROUP BY hour_us, event"
+    ") AS t GROUP BY 1, 2 HAVING SUM(t.count) <> 0",
+    columns=3,
 )
-
-PLANNED: Final = (_SUM, _TOTALS)
+_FAILURES: Final = Sql(
+    "SELECT t.detail, CAST(SUM(t.count) AS BIGINT) FROM ("
+    "SELECT detail, count FROM tallies INDEXED BY tallies_totals "
+    "WHERE account_id = :account_id AND hour_us >= :from_us AND hour_us < :until_us AND event = 'failed' "
+    "AND (CAST(:source_id AS TEXT) IS NULL OR source_id = :source_id) "
+    "UNION ALL SELECT detail, count FROM tally_changes "
+    "WHERE account_id = :account_id AND hour_us >= :from_us AND hour_us < :until_us AND event = 'failed' "
+    "AND (CAST(:source_id AS TEXT) IS NULL OR source_id = :source_id)"
+    ") AS t GROUP BY 1 HAVING SUM(t.count) <> 0",
+    columns=2,
+)
+PLANNED: Final = (_SUM, _TOTALS, _FAILURES)
 """The statements of pages, for tests of their plans."""
 
 
@@ -224,11 +236,17 @@ def load_totals(
     tx: Tx, account_id: str, *, from_us: int, until_us: int, source_id: str | None = None, unit_us: int = HOUR_US
 ) -> list[Tally]:
     """
-    Return what ``load_tallies`` does, put together over all templates and details, which are ``""``.
+    Return what ``load_tallies`` does, put together over sources, templates and details, which are ``""``.
 
     For plots: a month of hours is some thousand rows.
     """
     rows = tx.rows(
         _TOTALS, account_id=account_id, from_us=from_us, until_us=until_us, source_id=source_id, unit_us=unit_us
     )
-    return [Tally(begin_us, source, "", event, "", number) for begin_us, source, event, number in rows]
+    return [Tally(begin_us, "", "", event, "", number) for begin_us, event, number in rows]
+
+
+def load_failures(tx: Tx, account_id: str, *, from_us: int, until_us: int, source_id: str | None = None) -> list[Tally]:
+    """Return how many messages failed for which reason, its ``detail``, put together over the whole span."""
+    rows = tx.rows(_FAILURES, account_id=account_id, from_us=from_us, until_us=until_us, source_id=source_id)
+    return [Tally(from_us, "", "", TallyEvent.FAILED.value, detail, number) for detail, number in rows]

@@ -74,6 +74,9 @@ Index(
     "messages_failed",
     MESSAGES.c.account_id,
     MESSAGES.c.id,
+    MESSAGES.c.failure,
+    MESSAGES.c.failure_code,
+    MESSAGES.c.state,
     sqlite_where=_FAILED,
     postgresql_where=_FAILED,
 )

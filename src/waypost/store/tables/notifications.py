@@ -57,7 +57,14 @@ Index(
     postgresql_where=_PENDING,
 )
 Index("notifications_subject", NOTIFICATIONS.c.subject_id)
-Index("notifications_endpoint", NOTIFICATIONS.c.endpoint_id, NOTIFICATIONS.c.id)
+_DELIVERED = text("state = 1")
+Index(
+    "notifications_delivered",
+    NOTIFICATIONS.c.endpoint_id,
+    NOTIFICATIONS.c.id,
+    sqlite_where=_DELIVERED,
+    postgresql_where=_DELIVERED,
+)
 _DEAD = text("state = 2")
 Index(
     "notifications_dead_of_account",

@@ -30,7 +30,7 @@ _READING = (
     ("messages_failed", "messages"),
     ("messages_recipient", "messages"),
     ("notifications_dead_of_account", "notifications"),
-    ("notifications_endpoint", "notifications"),
+    ("notifications_delivered", "notifications"),
 )
 """What pages of the console are found by."""
 
@@ -155,7 +155,12 @@ def upgrade() -> None:
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("account_id", "hour_us", "source_id", "template", "event", "detail"),
     )
-    op.create_index("tallies_totals", "tallies", ["account_id", "hour_us", "source_id", "event", "count"], unique=False)
+    op.create_index(
+        "tallies_totals",
+        "tallies",
+        ["account_id", "hour_us", "event", "source_id", "template", "detail", "count"],
+        unique=False,
+    )
     op.create_table(
         "tally_changes",
         sa.Column("id", sa.Text(), nullable=False),
@@ -233,7 +238,7 @@ def upgrade() -> None:
     op.create_index(
         "messages_failed",
         "messages",
-        ["account_id", "id"],
+        ["account_id", "id", "failure", "failure_code", "state"],
         unique=False,
         sqlite_where=sa.text("failure IS NOT NULL"),
         postgresql_where=sa.text("failure IS NOT NULL"),
@@ -247,7 +252,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 2"),
         postgresql_where=sa.text("state = 2"),
     )
-    op.create_index("notifications_endpoint", "notifications", ["endpoint_id", "id"], unique=False)
+    op.create_index(
+        "notifications_delivered",
+        "notifications",
+        ["endpoint_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 1"),
+        postgresql_where=sa.text("state = 1"),
+    )
     op.create_index(
         "messages_bulk_unsent",
         "messages",
