@@ -16,12 +16,15 @@ from waypost.web.console.bulk import BulkPage
 from waypost.web.console.bulk_new import BulkNewPage
 from waypost.web.console.compose import ComposePage
 from waypost.web.console.connect_pages import ConnectPages
+from waypost.web.console.consent import ConsentPage
+from waypost.web.console.consent_import import ConsentImportPage
 from waypost.web.console.context import PREFIX, Console
 from waypost.web.console.conversation import ConversationPage
 from waypost.web.console.conversations import ConversationsPage
 from waypost.web.console.entering import EnteringPages
 from waypost.web.console.gate import Gate, answer_problem
 from waypost.web.console.inbound import InboundPage
+from waypost.web.console.keys import KeysPage
 from waypost.web.console.live_page import LivePage
 from waypost.web.console.media import MediaPage
 from waypost.web.console.media_content import MediaContentPage
@@ -82,6 +85,9 @@ def pages_of(console: Console) -> Sequence[Page]:
         TemplatesPage(console),
         WebhookLettersPage(console),
         WebhooksPage(console),
+        KeysPage(console),
+        ConsentImportPage(console),
+        ConsentPage(console),
     )
 
 
