@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import orjson
+
 from waypost.contract.events import WebhookKind, render_body
 from waypost.domain.message import MessageState
 from waypost.store.directory import Endpoint
@@ -58,10 +60,16 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """One thing that happened; ``at_us`` None: it has not yet. ``tone`` as in badges."""
+    """
+    One thing that happened; ``at_us`` None: it has not yet. ``tone`` as in badges.
+
+    ``order_us`` is where it stands in the list, if not at its time: upstream's times are whole seconds, often a little
+    before the request that they follow from.
+    """
 
     at_us: int | None
     title: str
+    order_us: int | None = None
     tone: str = "plain"
     text: str = ""
     attempt: AttemptRow | None = None
@@ -77,16 +85,7 @@ def tell_story(
     """Return every moment of an outbound message, oldest first; what is still to come stands at the end."""
     moments = [Moment(at_us=row.accepted_at_us, title="Accepted by the gateway", text=_asked(row))]
     moments += [_attempt(attempt) for attempt in attempts]
-    for at_us, title in (
-        (row.sent_at_us, "Sent: WhatsApp has passed it on"),
-        (row.delivered_at_us, "Delivered to the phone"),
-        (row.read_at_us, "Read"),
-        (row.played_at_us, "Played"),
-    ):
-        if at_us is not None:
-            moments.append(Moment(at_us=at_us, title=title, tone="good"))
-    if row.failed_at_us is not None:
-        moments.append(Moment(at_us=row.failed_at_us, title="Failed: WhatsApp says so", tone="bad", text=_why(row)))
+    moments += _said_upstream(row, attempts)
     if row.ended_at_us is not None:
         title = _END_TITLES.get(MessageState(row.state), "Ended by the gateway")
         moments.append(Moment(at_us=row.ended_at_us, title=title, tone="bad", text=_why(row)))
@@ -94,9 +93,7 @@ def tell_story(
         times = "once" if facts.clicks == 1 else f"{facts.clicks} times by now"
         moments.append(Moment(at_us=facts.clicked_at_us, title="A link was opened", tone="good", text=times))
     moments += [_webhook(one) for one in told]
-    known = [moment for moment in moments if moment.at_us is not None]
-    later = [moment for moment in moments if moment.at_us is None]
-    return sorted(known, key=lambda moment: moment.at_us or 0) + _pending(row) + later
+    return sorted(moments, key=lambda moment: moment.order_us or moment.at_us or 0) + _pending(row)
 
 
 def webhook_moments(told: Sequence[Told]) -> list[Moment]:
@@ -126,7 +123,7 @@ def tellings(
                 url="" if endpoint is None else endpoint.url,
                 is_in_use=endpoint is not None and endpoint.disabled_reason is None,
                 state=_STATE_WORDS[row.state],
-                what={"event": "status", "incoming": "message"}.get(row.kind, row.kind),
+                what=_what(row.kind, entries.get(row.id, "")),
                 body=_body(row.kind, entries.get(row.id, "")),
                 created_at_us=row.created_at_us,
                 ended_at_us=row.ended_at_us,
@@ -138,6 +135,15 @@ def tellings(
             )
         )
     return told
+
+
+def _what(kind: str, entry: str) -> str:
+    """Return in a word what it tells: a status, ``message``, or the type of a notice."""
+    if kind == WebhookKind.INCOMING.value:
+        return "message"
+    found = orjson.loads(entry) if entry else {}
+    word = found.get("status" if kind == WebhookKind.EVENT.value else "type") if isinstance(found, dict) else None
+    return word if isinstance(word, str) else kind
 
 
 def _body(kind: str, entry: str) -> str:
@@ -152,6 +158,23 @@ def _why(row: MessageRow) -> str:
     return "" if row.failure is None else row.failure.replace("_", " ")
 
 
+def _said_upstream(row: MessageRow, attempts: Sequence[AttemptRow]) -> list[Moment]:
+    """Return what upstream has said of it, none of it before the attempt that it follows from."""
+    handed_us = max((one.ended_at_us or one.started_at_us for one in attempts), default=row.accepted_at_us)
+    said = (
+        (row.sent_at_us, "Sent: WhatsApp has passed it on", "good", ""),
+        (row.delivered_at_us, "Delivered to the phone", "good", ""),
+        (row.read_at_us, "Read", "good", ""),
+        (row.played_at_us, "Played", "good", ""),
+        (row.failed_at_us, "Failed: WhatsApp says so", "bad", _why(row)),
+    )
+    return [
+        Moment(at_us=at_us, order_us=max(at_us, handed_us + place), title=title, tone=tone, text=text)
+        for place, (at_us, title, tone, text) in enumerate(said, start=1)
+        if at_us is not None
+    ]
+
+
 def _attempt(attempt: AttemptRow) -> Moment:
     text, tone = _OUTCOMES.get(attempt.outcome or "", ("under way, or its end was lost", "soft"))
     return Moment(at_us=attempt.started_at_us, title=f"Attempt {attempt.number}", tone=tone, text=text, attempt=attempt)
@@ -160,9 +183,9 @@ def _attempt(attempt: AttemptRow) -> Moment:
 def _webhook(told: Told) -> Moment:
     tone = {"delivered": "good", "dead": "bad"}.get(told.state, "soft")
     title = {
-        "delivered": f"Webhook {told.endpoint} was told",
-        "dead": f"Webhook {told.endpoint} could not be told",
-        "pending": f"Webhook {told.endpoint} is to be told",
+        "delivered": f"Webhook {told.endpoint} was told: {told.what}",
+        "dead": f"Webhook {told.endpoint} could not be told: {told.what}",
+        "pending": f"Webhook {told.endpoint} is to be told: {told.what}",
     }[told.state]
     return Moment(at_us=told.ended_at_us or told.created_at_us, title=title, tone=tone, told=told)
 

@@ -24,6 +24,8 @@ _OPEN_FIELDS: Final = ("state", "source", "failure", "code", "since", "until", "
 """What may stand in a URL."""
 _HIDDEN_FIELDS: Final = ("recipient", "tag")
 """Numbers, and what customers write into an ``x-apiheader``, may not."""
+_MORE_FIELDS: Final = ("id", "wamid", "code", "source", "since", "until", "order")
+"""What is folded away until it is used."""
 _STATES: Final = tuple(state.name.lower() for state in MessageState)
 _REASONS: Final = tuple(reason.value for reason in FailureReason if reason is not FailureReason.IDEMPOTENCY_CONFLICT)
 _CODE: Final = re.compile(r"[0-9]{1,9}")
@@ -92,6 +94,7 @@ class MessagesPage:
             reasons=_REASONS,
             sources=self._sources(visit),
             is_filtered=any(given.values()),
+            has_more=any(given.get(name) for name in _MORE_FIELDS),
             is_live=visit.cursor is None and not any(given.values()),
             since_us=None if problem else visit.time_us("since", given=given.get("since", "")),
             until_us=None if problem else visit.time_us("until", given=given.get("until", "")),
