@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, Final
+from typing import IO, TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -15,7 +15,6 @@ from waypost.cli.printing import print_line, print_note, print_record, print_rec
 
 if TYPE_CHECKING:
     from waypost.cli.opening import DirectStore
-    from waypost.contract.errors import FailedRecipient
     from waypost.domain.consent import ConsentAction, ConsentEvidence
     from waypost.store.consents import ConsentRecord, HistoryEntry
 
@@ -26,8 +25,6 @@ app = typer.Typer(
     epilog="A list of opt-ins to begin with: waypost consents import optins.csv --source WEB",
 )
 
-_BATCH_ROWS: Final = 1000
-_COLUMNS: Final = ("recipient", "source", "user_agent", "ip")
 _FAULTS_SHOWN_MAX: Final = 20
 
 Recipient = Annotated[str, typer.Argument(help="Country code and number.")]
@@ -89,20 +86,27 @@ def import_(
     nothing twice: who has opted in already is counted as that.
     """
     from waypost.cli.opening import opened_store  # noqa: PLC0415
-    from waypost.contract.consents import parse_recipients  # noqa: PLC0415
     from waypost.domain.consent import ConsentAction  # noqa: PLC0415
+    from waypost.web.consent_lists import COLUMNS, NoRecipientColumnError, read_batches  # noqa: PLC0415
 
     action = ConsentAction.OPTOUT if optout else ConsentAction.OPTIN
     recorded, repeated, faulty = 0, 0, 0
     with opened_store(data_dir, database_url) as store, _reading(file) as lines:
         account_id = store.account_id(account)
-        for first_line, batch in _batches(lines, source=source):
-            evidence, failed = parse_recipients(batch)
-            outcome = _change(store, account_id, action, tuple([one for _, one in evidence]))
-            recorded += sum(outcome)
-            repeated += len(outcome) - sum(outcome)
-            _name_faults(failed, first_line=first_line, named=faulty)
-            faulty += len(failed)
+        try:
+            for batch in read_batches(lines, source=source):
+                outcome = _change(store, account_id, action, batch.evidence)
+                recorded += sum(outcome)
+                repeated += len(outcome) - sum(outcome)
+                for fault in batch.faults[: max(0, _FAULTS_SHOWN_MAX - faulty)]:
+                    print_note(f"Row {fault.row}: {fault.why}")
+                faulty += len(batch.faults)
+        except NoRecipientColumnError as error:
+            raise CommandFailure(
+                ExitCode.USAGE,
+                "The file has no column `recipient`.",
+                hint=f"Its first line names the columns: {','.join(COLUMNS)} (the last three may be left out).",
+            ) from error
         store.write(lambda tx: store.editor().note(tx, account_id=account_id, action="consent.import", target=action))
     print_record({"recorded": recorded, "already_opted_in": repeated, "faulty": faulty}, as_json=as_json)
     if faulty:
@@ -212,29 +216,3 @@ def _reading(file: Path) -> Iterator[IO[str]]:
         raise CommandFailure(
             ExitCode.USAGE, f"{file} cannot be read: {error}", hint="Save it as CSV in UTF-8."
         ) from error
-
-
-def _batches(lines: IO[str], *, source: str | None) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    """Yield the rows as the consent API takes them, up to 1000 at a time, with the number of the first one's line."""
-    reader = csv.DictReader(lines)
-    if "recipient" not in (reader.fieldnames or ()):
-        raise CommandFailure(
-            ExitCode.USAGE,
-            "The file has no column `recipient`.",
-            hint=f"Its first line names the columns: {','.join(_COLUMNS)} (the last three may be left out).",
-        )
-    batch: list[dict[str, Any]] = []
-    first_line = 2
-    for number, row in enumerate(reader, start=2):
-        named = {column: row[column].strip() for column in _COLUMNS if row.get(column)}
-        batch.append({**({} if source is None else {"source": source}), **named})
-        if len(batch) == _BATCH_ROWS:
-            yield first_line, batch
-            batch, first_line = [], number + 1
-    if batch:
-        yield first_line, batch
-
-
-def _name_faults(failed: "list[tuple[int, FailedRecipient]]", *, first_line: int, named: int) -> None:
-    for place, one in failed[: max(0, _FAULTS_SHOWN_MAX - named)]:
-        print_note(f"Row {first_line + place}: {one.error.text}")

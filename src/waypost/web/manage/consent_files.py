@@ -30,9 +30,14 @@ def read_page(tx: Tx, account_id: str, kind: FileKind, *, last: ConsentRecord | 
 
 
 class FileWriter:
-    """Writes the pages of one file as pieces of text, in their order: ``begin``, then ``write`` each, then ``end``."""
+    """
+    Writes the pages of one file as pieces of text, in their order: ``begin``, then ``write`` each, then ``end``.
 
-    def __init__(self, kind: FileKind, form: FileForm) -> None:
+    ``show_number`` makes of each recipient what is written of it.
+    """
+
+    def __init__(self, kind: FileKind, form: FileForm, *, show_number: Callable[[str], str] = str) -> None:
+        self._show_number = show_number
         self._columns = tuple((ConsentEntryView if kind == "history" else ConsentView).model_fields)
         self._form = form
         self._has_rows = False
@@ -43,7 +48,7 @@ class FileWriter:
 
     def write(self, page: Page) -> str:
         """Return a page's rows."""
-        shown = [_view(row).model_dump(mode="json") for row in page]
+        shown = [{**_view(row).model_dump(mode="json"), "recipient": self._show_number(row.recipient)} for row in page]
         if self._form == "csv":
             return csv_text([row[column] for column in self._columns] for row in shown)
         between = ",\n" if self._has_rows else "\n"
@@ -56,10 +61,14 @@ class FileWriter:
 
 
 async def stream_file(
-    kind: FileKind, form: FileForm, read: Callable[[ConsentRecord | HistoryEntry | None], Any]
+    kind: FileKind,
+    form: FileForm,
+    read: Callable[[ConsentRecord | HistoryEntry | None], Any],
+    *,
+    show_number: Callable[[str], str] = str,
 ) -> AsyncIterator[str]:
     """Yield a file page by page; ``read`` is awaited with the last row seen and returns the page behind it."""
-    writer = FileWriter(kind, form)
+    writer = FileWriter(kind, form, show_number=show_number)
     yield writer.begin()
     last: ConsentRecord | HistoryEntry | None = None
     is_more = True
