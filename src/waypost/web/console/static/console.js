@@ -143,6 +143,11 @@ document.addEventListener("htmx:configRequest", (event) => {
   const version = event.detail.elt.dataset.version;
   if (version) event.detail.headers["X-Fragment"] = version;
 });
+// What a visitor has opened or typed stays so while the part around it is fetched anew.
+if (window.Idiomorph) {
+  Idiomorph.defaults.ignoreActiveValue = true;
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, element) => !(name === "open" && element.matches("details"));
+}
 document.addEventListener("htmx:beforeRequest", () => document.getElementById("problems")?.replaceChildren());
 document.addEventListener("htmx:afterSwap", (event) => {
   showTimes(event.detail.target.parentElement ?? document);
