@@ -1,10 +1,10 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fuzz bench lock docs site clean
+.PHONY: help run test check fuzz bench lock docs site screenshots clean
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Install what is missing and start the demo on http://127.0.0.1:8080.
 	@$(PYTHON) -m tools.run demo
@@ -26,6 +26,9 @@ docs: ## Write the documents that are generated from the code.
 
 site: docs ## Build the documentation site into site/; fails on links that lead nowhere.
 	@$(PYTHON) -m tools.run --with-tests -- mkdocs build --quiet
+
+screenshots: ## Take a picture of every page, wide and narrow, light and dark, into var/screenshots/.
+	@$(PYTHON) -m tools.run --with-tests -- python -m tools.screenshots
 
 lock: ## Resolve the dependencies into requirements/*.lock; UPGRADE=1 takes the newest of each.
 	@$(PYTHON) -m tools.run --with-tests -- python -m tools.lock $(if $(UPGRADE),--upgrade)

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from tests.browser import OpenPage, browser_address, connected, watched_pages
 from tests.gateway.conftest import House, Running, settings_for, start
 
 from waypost.domain.users import Role
@@ -19,6 +20,8 @@ from waypost.web.console.context import Console
 from waypost.web.manage.editing import Editor
 from waypost.web.manage.editing_users import add_user
 from waypost.web.passwords import first_run_code, hash_password
+
+__all__ = ["browser_address"]
 
 PASSWORD = "seven green bicycles"
 OTHER_ACCOUNT = "0192f0c1-7f6a-7d3e-8b1c-3f1d2b7a9c55"
@@ -165,6 +168,13 @@ async def open_office(running: Running) -> Office:
         # The demo's account, whichever of the two is older by its id.
         await signed_in.post("/console/account", account_id=running.house.demo.account.account_id)
     return office
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def open_page(browser_address: str) -> AsyncIterator[OpenPage]:
+    """Open pages in a real browser, on the event loop of the module's demo."""
+    async with connected(browser_address) as browser, watched_pages(browser) as open_one:
+        yield open_one
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -100,7 +100,7 @@ async def _serve(data_dir: Path, stop: asyncio.Event, tell) -> None:
 
     def announce() -> None:
         with contextlib.redirect_stdout(io.StringIO()):
-            demo.announce()
+            demo.announce(has_users=False)
         tell(
             DemoThread(
                 data_dir=data_dir,
