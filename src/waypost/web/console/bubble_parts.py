@@ -1,13 +1,23 @@
 """The pieces a bubble is made of, and how they are read out of JSON that anybody may have written."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+from markupsafe import Markup, escape
 
 TEXT_CHARACTERS_MAX: Final = 4_096
 _SHORT_CHARACTERS_MAX: Final = 500
 PARTS_MAX: Final = 30
 """Of buttons, rows, cards and the like; a stranger's message may hold any number."""
+_MARKS: Final = (
+    (re.compile(r"```(\S(?:[^`]{0,2000}\S)?)```"), "code"),
+    (re.compile(r"(?<![\w*])\*(\S(?:[^*\n]{0,2000}\S)?)\*(?![\w*])"), "strong"),
+    (re.compile(r"(?<![\w_])_(\S(?:[^_\n]{0,2000}\S)?)_(?![\w_])"), "em"),
+    (re.compile(r"(?<![\w~])~(\S(?:[^~\n]{0,2000}\S)?)~(?![\w~])"), "s"),
+)
+"""Formatting of texts (WhatsApp help centre, 2026)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +94,8 @@ class Envelope:
     What is known of a message besides what it says; ``""`` and None where it is not known.
 
     ``state`` is a ``MessageState`` in lower case, ``""`` for inbound. ``person`` is a number, a user id or a group's
-    id: only to be shown through ``number``. ``context_id`` is the message that it quotes, ours or the provider's id.
+    id: only to be shown through ``number``. ``explained`` says in plain words why it failed and what to do.
+    ``context_id`` is the message that it quotes, ours or the provider's id.
     """
 
     id: str = ""
@@ -92,6 +103,7 @@ class Envelope:
     state: str = ""
     failure: str = ""
     failure_detail: str = ""
+    explained: str = ""
     sent_at_us: int | None = None
     delivered_at_us: int | None = None
     read_at_us: int | None = None
@@ -133,6 +145,15 @@ class Bubble:
     profile_name: str = ""
     quotes: str = ""
     envelope: Envelope | None = None
+
+    @property
+    def said(self) -> Markup:
+        """What it says, with the marks of bold, italic, struck and fixed text as the phone shows them."""
+        # Escaped first: what follows only puts elements of ours around parts of it.
+        text = str(escape(self.text))
+        for pattern, element in _MARKS:
+            text = pattern.sub(rf"<{element}>\1</{element}>", text)
+        return Markup(text)  # noqa: S704 - escaped above
 
 
 def text_of(holder: Mapping[str, Any], member: str, *, at_most: int = TEXT_CHARACTERS_MAX) -> str:

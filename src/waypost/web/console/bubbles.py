@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import orjson
 
+from waypost.domain.errors import FailureReason
 from waypost.domain.message import MessageKind, MessageState
 from waypost.store.directory import Source
 from waypost.store.media import FAILED, find_asset
@@ -22,6 +23,7 @@ from waypost.store.template_reading import TemplateRecord, find_named_templates
 from waypost.store.threads import ThreadEntry
 from waypost.store.transaction import Tx
 from waypost.web.console.bubble_parts import Bubble, BubbleFile, Envelope, object_of, text_of
+from waypost.web.console.explaining import words_of
 from waypost.web.console.inbound_bubbles import read_inbound
 from waypost.web.console.outbound_bubbles import read_outbound
 
@@ -60,6 +62,7 @@ class Stored:
                 state="" if entry.state is None else MessageState(entry.state).name.lower(),
                 failure=entry.failure or "",
                 failure_detail=entry.failure_detail or "",
+                explained=" ".join(words_of(FailureReason(entry.failure))) if entry.failure else "",
                 sent_at_us=entry.sent_at_us,
                 delivered_at_us=entry.delivered_at_us,
                 read_at_us=entry.read_at_us,

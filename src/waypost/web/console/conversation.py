@@ -256,7 +256,11 @@ class ConversationPage:
         source_id = "" if source is None else source.id
         window = head.window_of(source_id)
         is_open = chat.is_group or (window is not None and window.is_open)
-        typed = typed.replaced({"source": source_id, "type": typed.line("type", "text") if is_open else "template"})
+        chosen = typed.line("type", "text")
+        if typed.line("closed") and not typed.line("t_template"):
+            # The window has opened meanwhile: there was no choice before, so nothing was chosen.
+            chosen = "text"
+        typed = typed.replaced({"source": source_id, "type": chosen if is_open else "template"})
         picked = await visit.read(
             lambda tx: pick_template(
                 tx, visit.account_id, typed, prefix="t_", waba_id="" if source is None else source.waba_id

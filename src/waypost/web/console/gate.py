@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Message, Receive
 
@@ -83,6 +83,9 @@ class Gate:
                     await visit.form.close()
             except Problem as problem:
                 return answer_problem(visit, problem)
+            except ClientDisconnect:
+                # A preview that was overtaken by the next one, or a page that was left: nobody reads the answer.
+                return Response(status_code=400)
             except StoreUnavailableError as error:
                 _logger.warning("console.store_unavailable", path=route.path, error=str(error))
                 return answer_problem(visit, _unavailable())
