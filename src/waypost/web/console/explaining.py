@@ -71,7 +71,7 @@ _WORDS: Final = MappingProxyType(
         ),
         FailureReason.PLATFORM_ERROR: (
             "WhatsApp refused it for a reason that has no code of its own in the API.",
-            "Look at the provider's number and words below; the provider's documentation explains them.",
+            "Look at the provider's number and words, which stand with the message; its documentation explains them.",
         ),
         FailureReason.EXPIRED: (
             "Its time to live ended before it could be sent.",

@@ -1,11 +1,13 @@
 """The sandbox from within the console: its faults as switches, what reached it, and its phones."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any, Final, TypeVar
 
 from starlette.responses import Response
 
 from waypost.domain.users import Role
+from waypost.store.searching import MessageFilter, search_messages
+from waypost.store.transaction import Tx
 from waypost.web.console.context import PREFIX, Console
 from waypost.web.console.routing import ConsoleRoute, action, page
 from waypost.web.console.sandbox_client import AWAY_HINT, Found, SandboxAwayError, SandboxClient, away
@@ -17,6 +19,7 @@ from waypost.web.manage.problems import Problem, ProblemKind
 Result = TypeVar("Result")
 
 _CURSOR_DIGITS_MAX: Final = 18
+_ARRIVALS_SHOWN: Final = 20
 _ARRIVAL_COLUMNS: Final = (
     Column(key="sequence", title="No.", kind="count"),
     Column(key="at", title="Arrived", kind="time"),
@@ -26,7 +29,7 @@ _ARRIVAL_COLUMNS: Final = (
     Column(key="code", title="Code"),
     Column(key="status", title="Status", kind="status"),
     Column(key="number_id", title="Number id", kind="code"),
-    Column(key="wamid", title="wamid", kind="code"),
+    Column(key="message", title="Message", link="path"),
 )
 _PHONE_COLUMNS: Final = (
     Column(key="number", title="Phone", kind="number"),
@@ -49,6 +52,7 @@ class SandboxPage:
         return [
             page("/sandbox", self.show),
             page("/sandbox/part", self.part),
+            page("/sandbox/ledger", self.ledger),
             action("/sandbox/faults", self.switch_on, Role.OPERATOR),
             action("/sandbox/faults/off", self.switch_off, Role.OPERATOR),
         ]
@@ -57,7 +61,8 @@ class SandboxPage:
         """Show everything, or one of the tables as a file."""
         client = self._client(visit)
         if visit.wants_file:
-            listing = self._phones(client) if visit.query("table") == "phones" else self._arrivals(client)
+            is_phones = visit.query("table") == "phones"
+            listing = self._phones(client) if is_phones else self._arrivals(visit, client)
             return await _asked(listing.file(visit))
         values: dict[str, Any] = {
             "kinds": FAULT_KINDS,
@@ -68,7 +73,8 @@ class SandboxPage:
             "switched_on": frozenset[str](),
         }
         try:
-            values |= await self._live(visit, client)
+            values |= await self._now(client)
+            values |= await self._ledger(visit, client)
             values["phones"] = await self._phone_table(client)
             values["switched_on"] = {rule["kind"] for rule in values["in_force"] if not rule["is_spent"]}
         except SandboxAwayError as error:
@@ -76,11 +82,12 @@ class SandboxPage:
         return visit.page("sandbox.html", **values, away="", away_hint="")
 
     async def part(self, visit: Visit) -> Response:
-        """Show what changes by itself: the faults in force, and what arrived."""
-        try:
-            return visit.fragment("sandbox_part.html", **await self._live(visit, self._client(visit)))
-        except SandboxAwayError as error:
-            raise away(error) from error
+        """Show what there is and which faults are in force, for a page that is open."""
+        return visit.fragment("sandbox_part.html", **await _asked(self._now(self._client(visit))))
+
+    async def ledger(self, visit: Visit) -> Response:
+        """Show the newest that arrived, for a page that is open."""
+        return visit.fragment("sandbox_ledger.html", **await _asked(self._ledger(visit, self._client(visit))))
 
     async def switch_on(self, visit: Visit) -> Response:
         """Switch a fault on, with what the form says of it."""
@@ -110,15 +117,14 @@ class SandboxPage:
         editor, account_id = visit.editor, visit.account_id
         await visit.change(lambda tx: editor.note(tx, account_id=account_id, action=name, target=target))
 
-    async def _live(self, visit: Visit, client: SandboxClient) -> dict[str, Any]:
+    async def _now(self, client: SandboxClient) -> dict[str, Any]:
         titles = {kind.kind: kind for kind in FAULT_KINDS}
         in_force = [_rule_shown(rule, titles) for rule in await client.faults()]
-        return {
-            "in_force": in_force,
-            "status": await client.status(),
-            "arrivals": await self._arrivals(client).table(visit),
-            "is_first_page": visit.cursor is None,
-        }
+        return {"in_force": in_force, "counts": await client.status()}
+
+    async def _ledger(self, visit: Visit, client: SandboxClient) -> dict[str, Any]:
+        arrivals = await self._arrivals(visit, client).table(visit, at_most=_ARRIVALS_SHOWN)
+        return {"arrivals": arrivals, "is_first_page": visit.cursor is None}
 
     def _client(self, visit: Visit) -> SandboxClient:
         """Return the sandbox's client. Raises ``Problem`` where this visitor has no sandbox to look at."""
@@ -145,10 +151,12 @@ class SandboxPage:
             )
         return SandboxClient(self._console.upstream, manage.settings.sandbox_url.rstrip("/"))
 
-    def _arrivals(self, client: SandboxClient) -> Listing:
+    def _arrivals(self, visit: Visit, client: SandboxClient) -> Listing:
         async def fetch(cursor: str | None, at_most: int) -> Rows:
             found, following = await client.arrivals(before=_number_of(cursor), at_most=at_most)
-            return Rows(rows=list(map(_arrival, found)), next_cursor=None if following is None else str(following))
+            ids = await visit.read(lambda tx: _message_ids(tx, visit.account_id, found))
+            rows = [_arrival(start, ids.get(str(start.get("wamid")))) for start in found]
+            return Rows(rows=rows, next_cursor=None if following is None else str(following))
 
         return Listing(
             name="ledger",
@@ -214,7 +222,15 @@ def _rule_shown(rule: Found, titles: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _arrival(start: Found) -> Row:
+def _message_ids(tx: Tx, account_id: str, starts: Sequence[Found]) -> dict[str, str]:
+    """Return the account's messages by what the sandbox has named them."""
+    wamids = {wamid for start in starts if isinstance(wamid := start.get("wamid"), str)}
+    found = (search_messages(tx, account_id, MessageFilter(wamid=wamid), at_most=1).rows for wamid in sorted(wamids))
+    return {row.wamid: row.id for rows in found for row in rows if row.wamid is not None}
+
+
+def _arrival(start: Found, message_id: str | None) -> Row:
+    # No wamid: the recipient's number can be read out of one.
     return {
         "sequence": start.get("sequence"),
         "at": start.get("arrival_us"),
@@ -224,5 +240,6 @@ def _arrival(start: Found) -> Row:
         "code": start.get("code"),
         "status": start.get("status"),
         "number_id": start.get("phone_number_id"),
-        "wamid": start.get("wamid"),
+        "message": "show" if message_id is not None else None,
+        "path": None if message_id is None else f"{PREFIX}/messages/{message_id}",
     }

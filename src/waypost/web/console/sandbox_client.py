@@ -102,6 +102,4 @@ def away(error: SandboxAwayError) -> Problem:
     return Problem(ProblemKind.PROVIDER_AWAY, str(error), hint=AWAY_HINT)
 
 
-AWAY_HINT: Final = (
-    "Start it (waypost demo, or waypost sandbox), or correct WAYPOST_SANDBOX_URL; then load the page anew."
-)
+AWAY_HINT: Final = "Start it (waypost demo or waypost sandbox) or correct WAYPOST_SANDBOX_URL, and load the page anew."
