@@ -23,6 +23,8 @@ _INBOUND_UPSTREAM: Final = Sql(
     "SELECT i.id FROM sources s JOIN inbound_messages i ON i.source_id = s.id "
     "WHERE s.account_id = :account_id AND i.provider_id = :named LIMIT 1"
 )
+PLANNED: Final = (_FACTS, _INBOUND, _ENTRIES, _OUTBOUND_NAMED, _OUTBOUND_UPSTREAM, _INBOUND_UPSTREAM)
+"""All statements there are, for tests of their plans."""
 
 
 class MessageFacts(NamedTuple):

@@ -23,6 +23,8 @@ _AGAIN: Final = Sql(
     "UPDATE notifications SET state = 0, attempts = 0, due_at_us = :now_us, ended_at_us = NULL, batch_id = id "
     "WHERE account_id = :account_id AND subject_id = :subject_id AND id = ANY(:ids) AND state + 0 = 1"
 )
+PLANNED: Final = (_ENDED, _AGAIN)
+"""All statements there are, for tests of their plans."""
 
 
 def replay_subject(
