@@ -65,6 +65,8 @@ def components_of(fields: Fields, *, header_handle: str = "") -> list[dict[str, 
     """Return the provider's components. Raises ``Problem`` for what the provider would not understand at all."""
     if fields["components"]:
         return _written(fields["components"])
+    if not fields["body"]:
+        raise invalid("body", "is empty", hint="Every template says something in its body.")
     parts = [_header(fields, header_handle), _body(fields)]
     if fields["footer"]:
         parts.append({"type": "FOOTER", "text": fields["footer"]})

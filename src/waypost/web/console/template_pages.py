@@ -150,7 +150,8 @@ class TemplatesPage:
 
     async def preview_typed(self, visit: Visit) -> Response:
         """Answer with the bubble of what is being typed."""
-        components = components_of(typed_fields(visit))
+        fields = typed_fields(visit)
+        components = components_of({**fields, "body": fields["body"] or "…"})
         category = visit.field("category")
         values = values_of(components, category=category)
         rendered = render_template(components, category=category, parameters=values, button_values={})
