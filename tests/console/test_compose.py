@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-import os
 import re
 from html import unescape
 from typing import Any
 
+import pytest
 from aiohttp import FormData
 from tests.console.conftest import Office, Visitor
 from tests.media import samples
@@ -124,9 +124,8 @@ async def phone_has(office: Office, number: str) -> list[dict[str, Any]]:
     ]
 
 
-def run_python(source: str, key: str) -> str:
+def run_python(source: str) -> str:
     """Run a program as its reader would; return the id of what it sent."""
-    os.environ["WAYPOST_KEY"] = key
     names: dict[str, Any] = {}
     exec(compile(source, "copied", "exec"), names)
     return names["sent"].id
@@ -139,8 +138,11 @@ async def composed(visitor: Visitor, **fields: Any) -> str:
     return answer.headers["location"].rpartition("/")[2]
 
 
-async def test_every_type_arrives_as_the_api_and_the_copied_requests_send_it(office: Office):
+async def test_every_type_arrives_as_the_api_and_the_copied_requests_send_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+):
     house, operator = office.house, await office.visitor("operator")
+    monkeypatch.setenv("WAYPOST_API_KEY", house.api_key)
     files = {name: await uploaded(operator, data) for name, data in FILES.items()}
     cases: dict[str, dict[str, Any]] = {
         **_FREE,
@@ -174,7 +176,7 @@ async def test_every_type_arrives_as_the_api_and_the_copied_requests_send_it(off
         assert body in curl
         assert house.api_key not in page.text
         address = house.demo.gateway.foundation.settings.base_url
-        sent.append(await asyncio.to_thread(run_python, python.replace(address, house.base_url), house.api_key))
+        sent.append(await asyncio.to_thread(run_python, python.replace(address, house.base_url)))
         sent += await house.send(*json.loads(body)["message"])
     await house.becomes("read", *sent)
 

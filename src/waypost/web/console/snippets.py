@@ -40,12 +40,12 @@ class _Code(str):
 
 
 def snippets_of(entry: Members, *, base_url: str, is_urgent: bool = False) -> Snippets:
-    """Return an entry as requests; the key stands in them as the variable ``WAYPOST_KEY``."""
+    """Return an entry as requests; the key stands in them as the variable ``WAYPOST_API_KEY``."""
     body = orjson.dumps({"message": [entry]}, option=orjson.OPT_INDENT_2).decode()
     url = base_url.rstrip("/") + (PRIORITY_PATH if is_urgent else PATH)
     curl = (
         f"curl -sS -X POST '{url}' \\\n"
-        "  -H \"Authorization: Bearer $WAYPOST_KEY\" -H 'Content-Type: application/json' \\\n"
+        "  -H \"Authorization: Bearer $WAYPOST_API_KEY\" -H 'Content-Type: application/json' \\\n"
         f"  --data-binary @- <<'JSON'\n{body}\nJSON"
     )
     return Snippets(json=body, curl=curl, python=_python(entry, base_url=base_url, is_urgent=is_urgent))
@@ -62,7 +62,7 @@ def _python(entry: Members, *, base_url: str, is_urgent: bool) -> str:
         "",
         f"from waypost.client import {', '.join(names)}",
         "",
-        f'with Client({base_url!r}, os.environ["WAYPOST_KEY"]) as client:',
+        f'with Client({base_url!r}, os.environ["WAYPOST_API_KEY"]) as client:',
         "    sent = client.send(",
         f"        {text},",
         *(["        has_priority=True,"] if is_urgent else []),
