@@ -82,10 +82,7 @@ async def test_a_test_is_delivered_and_its_body_is_shown_with_a_masked_number(of
     letter = sent.headers["location"]
 
     async def is_delivered() -> bool:
-        return (
-            "✓ delivered" in (await operator.get(f"{letter}/part")).words
-            or "delivered" in (await operator.get(f"{letter}/part")).words
-        )
+        return "State delivered" in (await operator.get(f"{letter}/part")).words
 
     await house.eventually(is_delivered)
     page = await operator.get(letter)
