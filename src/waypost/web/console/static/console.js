@@ -148,7 +148,10 @@ if (window.Idiomorph) {
   Idiomorph.defaults.ignoreActiveValue = true;
   Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, element) => !(name === "open" && element.matches("details"));
 }
-document.addEventListener("htmx:beforeRequest", () => document.getElementById("problems")?.replaceChildren());
+document.addEventListener("htmx:beforeRequest", (event) => {
+  // What a page fetches by itself must not take away what its visitor is still reading.
+  if (!event.detail.elt.matches("[data-live]")) document.getElementById("problems")?.replaceChildren();
+});
 document.addEventListener("htmx:afterSwap", (event) => {
   showTimes(event.detail.target.parentElement ?? document);
   showMomentFields(event.detail.target.parentElement ?? document);
