@@ -149,6 +149,9 @@ async def test_connecting_checks_first_and_then_goes_through_every_step(
         assert step in done.words
     assert "Not done: gateway. What is done stays done." in done.words
     assert "Start the gateway on this database" in done.words
-    assert not any(secret in done.text for secret in (source.access_token, source.app_secret))
+    assert not any(
+        secret in done.text
+        for secret in (source.access_token, source.app_secret, source.verify_token, source.phone_number)
+    )
     operator = await office.visitor("operator")
     assert 403 == (await operator.post("/console/sources/connect", **typed)).status

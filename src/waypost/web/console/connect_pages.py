@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -95,7 +95,16 @@ class ConnectPages:
                 await bring_up(self._console.manage.calls, connection, number, tell=steps.append)
         except TimeoutError:
             steps.append(_too_slow())
-        return self._answer(visit, steps=steps, number=number, source=source, connection=connection)
+        # One that was connected already keeps its verify token, which is shown but once.
+        verify_token = source.verify_token if attempt.before is None else ""
+        return self._answer(
+            visit,
+            steps=steps,
+            number=number,
+            source=source,
+            callback_url=connection.callback_url,
+            verify_token=verify_token,
+        )
 
     async def _checked(self, attempt: _Attempt, steps: list[Step]) -> NumberDetails | None:
         try:
@@ -166,13 +175,18 @@ class ConnectPages:
         steps: list[Step],
         number: NumberDetails | None,
         source: Source | None = None,
-        connection: Connection | None = None,
+        callback_url: str = "",
+        verify_token: str = "",
     ) -> Response:
+        digits = "" if number is None else number.display_phone_number
         values: dict[str, Any] = {
-            "steps": steps,
+            "steps": [replace(one, found=one.found.replace(digits, visit.number(digits))) for one in steps]
+            if digits
+            else steps,
             "facts": [] if number is None else facts_of(number),
             "source": source,
-            "connection": connection,
+            "callback_url": callback_url,
+            "verify_token": verify_token,
             "failed": [one.step for one in steps if not one.is_good],
         }
         if visit.is_htmx:
