@@ -1,6 +1,7 @@
 """What holds for every route of the console: roles, headers, forms; generated from the table of routes."""
 
 import re
+from typing import Any
 
 import pytest
 from tests.console.conftest import OTHER_ACCOUNT, Answer, Office, Visitor
@@ -128,3 +129,43 @@ async def test_another_accounts_thing_is_the_same_as_none(office: Office):
     back = await admin.post("/console/account", account_id=office.house.demo.account.account_id)
 
     assert (303, 303) == (chosen.status, back.status)
+
+
+def part(name: str, value: str, *, charset: str) -> dict[str, Any]:
+    """Return a form of one field, in a charset of the sender's choice."""
+    body = f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n--b--\r\n'
+    return {
+        "data": body.encode(),
+        "headers": {**SAME, "Content-Type": f"multipart/form-data; boundary=b; charset={charset}"},
+    }
+
+
+@pytest.mark.parametrize("charset", ["punycode", "unicode_escape", "undefined", "utf-16"])
+async def test_a_form_cannot_choose_how_it_is_decoded(office: Office, charset: str):
+    answer = await office.new_visitor().send("/console/sign-in", **part("name", "\\ud800" * 100, charset=charset))
+    assert 400 == answer.status
+    assert "The form is not written in UTF-8." in answer.words
+
+
+async def test_a_form_in_utf_8_may_say_so(office: Office):
+    answer = await office.new_visitor().send("/console/sign-in", **part("name", "somebody", charset="UTF-8"))
+    assert 401 == answer.status
+
+
+async def test_a_nul_is_found_in_every_value_of_a_field_and_in_names(office: Office):
+    operator = await office.visitor("operator")
+    form = {"Content-Type": "application/x-www-form-urlencoded", "X-CSRF-Token": operator.csrf_token, **SAME}
+    in_the_first = await operator.send("/console/compose/preview", data=b"m_text=a%00b&m_text=c", headers=form)
+    in_the_name = await operator.send("/console/compose/preview", data=b"m_%00=c", headers=form)
+    assert [400, 400] == [in_the_first.status, in_the_name.status]
+    assert "The form holds a NUL character." in in_the_first.words
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{**SAME, "X-CSRF-Token": "\u00e9"}, {"Origin": "http://[::1"}, {"Origin": "http://a]b["}],
+)
+async def test_a_malformed_proof_of_origin_is_refused_as_a_wrong_one(office: Office, headers: dict[str, str]):
+    operator = await office.visitor("operator")
+    answer = await operator.send("/console/numbers", data={"csrf_token": operator.csrf_token}, headers=headers)
+    assert 403 == answer.status

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import urlsplit
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -31,6 +32,7 @@ CSRF_HEADER: Final = "x-csrf-token"
 _TOUCH_US: Final = 60_000_000
 _FIELDS_MAX: Final = 500
 _FILES_MAX: Final = 10
+_CHARSETS: Final = frozenset({b"utf-8", b"utf8"})
 
 _logger = get_logger("console")
 
@@ -148,8 +150,12 @@ class Gate:
         bytes_max = route.bytes_max or self._console.manage.settings.limits.other_body_bytes_max
         bounded = Request(request.scope, _bounded(request.receive, bytes_max=bytes_max))
         header = request.headers.get(CSRF_HEADER, "")
-        if route.role is not None and header and not hmac.compare_digest(header, visit.csrf_token):
+        if route.role is not None and header and not hmac.compare_digest(header.encode(), visit.csrf_token.encode()):
             raise _cross_site()
+        _, options = parse_options_header(request.headers.get("content-type", ""))
+        if options.get(b"charset", b"utf-8").lower() not in _CHARSETS:
+            # The parser would take any codec by its name: some need minutes for a form, some make what is no text.
+            raise Problem(ProblemKind.MALFORMED, "The form is not written in UTF-8.", hint="Send it in UTF-8.")
         try:
             form = await bounded.form(max_files=_FILES_MAX, max_fields=_FIELDS_MAX, max_part_size=bytes_max)
         except HTTPException as error:
@@ -158,7 +164,7 @@ class Gate:
             given = form.get(CSRF_FIELD)
             if not isinstance(given, str) or not hmac.compare_digest(given.encode(), visit.csrf_token.encode()):
                 raise _cross_site()
-        if any("\x00" in value for value in form.values() if isinstance(value, str)):
+        if any("\x00" in text for pair in form.multi_items() for text in pair if isinstance(text, str)):
             raise Problem(ProblemKind.MALFORMED, "The form holds a NUL character.", hint="Leave it out.")
         return form
 
@@ -169,7 +175,10 @@ def is_from_this_site(request: Request) -> bool | None:
     if site is not None:
         return site == "same-origin"
     origin = request.headers.get("origin")
-    return None if origin is None else urlsplit(origin).netloc == request.headers.get("host")
+    try:
+        return None if origin is None else urlsplit(origin).netloc == request.headers.get("host")
+    except ValueError:
+        return False
 
 
 def answer_problem(visit: Visit, problem: Problem) -> Response:
