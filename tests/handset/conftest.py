@@ -147,7 +147,14 @@ class Handset:
     def row(self, text: str) -> Locator:
         return self.log.locator(".row", has_text=text)
 
+    async def show_chats(self) -> None:
+        """Go to the list of chats; a phone with one chat begins in it."""
+        await expect(self.phone.locator(".chats button").first).to_be_attached()
+        if await self.log.count():
+            await self.phone.get_by_role("button", name="Back to the chats").click()
+
     async def open_chat(self, name: str = "Sample Bicycles") -> None:
+        await self.show_chats()
         await self.phone.locator(".chats button", has_text=name).click()
         await expect(self.log).to_be_visible()
 
@@ -182,7 +189,9 @@ async def open_handset(shop: Shop, open_page: OpenPage) -> OpenHandset:
         handset = Handset(page, page.locator(f"[data-phone='{phone}']"))
         await expect(page.locator("#live")).to_have_attribute("data-state", "live")
         await expect(handset.phone.locator(".chats")).to_contain_text("hello")
-        if chat is not None:
+        if chat is None:
+            await handset.show_chats()
+        else:
             await handset.open_chat(chat)
         return handset
 

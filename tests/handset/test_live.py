@@ -156,7 +156,7 @@ async def test_when_too_many_pages_are_live_the_page_says_so_and_goes_on_later(s
     for other in others:
         other.close()
     await expect(live).to_have_text("Live")
-    await page.locator(".chats button").click()
+    await expect(page.get_by_role("log")).to_be_visible()
     await shop.send_wamid(text("Back again"))
     await expect(page.get_by_role("log")).to_contain_text("Back again")
 
@@ -174,3 +174,11 @@ async def test_a_page_that_lost_the_sandbox_reads_everything_anew(shop: Shop, op
     await handset.page.context.set_offline(False)
 
     await expect(handset.row("You missed this")).to_be_visible()
+
+
+async def test_a_phone_with_one_chat_begins_in_it(shop: Shop, open_page: OpenPage) -> None:
+    await shop.phone_writes(phone=PHONE)
+
+    page = await open_page(shop.page_url)
+
+    await expect(page.locator(f"[data-phone='{PHONE}']").get_by_role("log")).to_contain_text("hello")

@@ -17,6 +17,7 @@ const READS = [
 export class Phone {
   #store;
   #chat = null;
+  #hasOpened = false;
   #rows = new Map();
 
   constructor({ store, number, remove }) {
@@ -69,14 +70,15 @@ export class Phone {
     return this.#chat?.id ?? null;
   }
 
-  open(id) {
+  open(id, isFocused = true) {
+    this.#hasOpened = true;
     this.close();
     const chat = new Chat({ store: this.#store, number: this.number, id, sheets: this.sheets, back: () => this.close(true) });
     this.#chat = { id, chat };
     this.listPane.hidden = true;
     this.panes.append(chat.element);
     chat.toEnd();
-    chat.input.focus({ preventScroll: true });
+    if (isFocused) chat.input.focus({ preventScroll: true });
   }
 
   close(isFocused = false) {
@@ -108,6 +110,8 @@ export class Phone {
     focused?.focus({ preventScroll: true });
     this.unread = chats.reduce((sum, chat) => sum + chat.unread, 0);
     this.#chat?.chat.refresh();
+    // A phone with one conversation shows it: there is nothing to choose.
+    if (!this.#hasOpened && chats.length === 1) this.open(chats[0].id, false);
   }
 
   #drawRow(row, chat, phone) {
