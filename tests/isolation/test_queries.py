@@ -52,10 +52,6 @@ EXEMPT = {
         ("audit._OF_ALL", *(f"audit._OF_ALL.{place}" for place in range(1, 4))),
         "an admin of the installation looks at all that was changed",
     ),
-    **dict.fromkeys(
-        ("inspecting_webhooks._DELIVERED_WALK.2", "inspecting_webhooks._DELIVERED_WALK.3"),
-        "how far a look goes, of an endpoint that was found to be the account's just before",
-    ),
     "console_sessions._FIND": "a session is found by its token, and says whose things it shows",
     "sources._TAKEN": "a number belongs to one account of all; the answer is only that it is taken",
 }
@@ -71,6 +67,7 @@ BEYOND_THE_WALL = {
     "consents._SAVE": "likewise",
     "notifications._INSERT": "what those tell, each to its own account's endpoints",
     "audit._INSERT": "the entry that an account was made",
+    "tallies._ADD": "the folding of all accounts' counts, which goes on meanwhile",
     "templates._VARIANTS": "one transaction for the requests of many accounts",
 }
 """What a request runs, naming its account, in transactions that are not held to one account."""
