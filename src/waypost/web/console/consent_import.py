@@ -120,9 +120,7 @@ class ConsentImportPage:
             raise invalid("file", "no file was chosen", hint="Choose a CSV file first.")
         data = await upload.read()
         if len(data) > LIST_BYTES_MAX:
-            raise Problem(
-                ProblemKind.TOO_LARGE, "The list is too long.", hint="Split it, or use: waypost consents import"
-            )
+            raise _too_long(f"{LIST_BYTES_MAX // 1_000_000} MB")
         source = visit.field("source") or None
         try:
             # Spreadsheets put a byte order mark in front.
@@ -142,6 +140,7 @@ class ConsentImportPage:
 
 
 def _too_long(limit: str) -> Problem:
+    """Return the problem of a list beyond a limit, which is given in words."""
     return Problem(
         ProblemKind.TOO_LARGE,
         f"The list has more than {limit}.",

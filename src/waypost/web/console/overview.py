@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -12,7 +12,7 @@ from waypost.store.inspecting_webhooks import EndpointLoad, measure_endpoints
 from waypost.store.inspection import QueueRow, measure_queues
 from waypost.store.latencies import Latencies, SendingRate, measure_latencies, measure_sending
 from waypost.store.searching import MessageFilter, search_messages
-from waypost.store.tallies import Tally, load_tallies, load_totals
+from waypost.store.tallies import Tally, load_failures, load_totals
 from waypost.store.transaction import Tx
 from waypost.web.console.context import PREFIX, Console
 from waypost.web.console.overview_charts import chart_inbound, chart_rates, chart_sending, chart_statuses
@@ -35,14 +35,11 @@ from waypost.web.console.visit import Visit
 from waypost.web.manage.problems import Problem, not_found
 from waypost.web.reports.figures import by_reason, by_step, total_of
 
-_ALL_TIME_US: Final = 2**60
-"""As a unit of time it puts every hour into one."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Facts:
     totals: Sequence[Tally]
-    by_detail: Sequence[Tally]
+    failures: Sequence[Tally]
     latencies: Latencies
     queues: Sequence[QueueRow]
     scheduled: int
@@ -147,7 +144,7 @@ class OverviewPage:
             (
                 "failures",
                 FAILURE_COLUMNS,
-                failure_rows(by_reason(facts.by_detail), source_id=source_id),
+                failure_rows(by_reason(facts.failures), source_id=source_id),
                 "No message failed in this range.",
             ),
         )
@@ -204,9 +201,7 @@ def _load(tx: Tx, *, account_id: str, span: Range, source_id: str | None, now_us
         totals=load_totals(
             tx, account_id, from_us=from_us, until_us=until_us, source_id=source_id, unit_us=span.unit_us
         ),
-        by_detail=load_tallies(
-            tx, account_id, from_us=from_us, until_us=until_us, source_id=source_id, unit_us=_ALL_TIME_US
-        ),
+        failures=load_failures(tx, account_id, from_us=from_us, until_us=until_us, source_id=source_id),
         latencies=measure_latencies(tx, account_id, from_us=from_us, until_us=until_us, source_id=source_id),
         queues=[row for row in queues if source_id in (None, row.source_id)],
         scheduled=scheduled,

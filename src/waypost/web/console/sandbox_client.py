@@ -47,10 +47,6 @@ class SandboxClient:
         """Switch a fault off; one that is gone already is no error."""
         await self._call("DELETE", f"/sandbox/faults/{rule_id}", absent_is_fine=True)
 
-    async def remove_all_faults(self) -> None:
-        """Switch every fault off."""
-        await self._call("DELETE", "/sandbox/faults")
-
     async def arrivals(self, *, before: int, at_most: int) -> tuple[list[Found], int | None]:
         """Return what reached the pretend Meta before a sequence (0: all), newest first, and where the next page is."""
         query = urlencode({"before": before, "limit": at_most})
