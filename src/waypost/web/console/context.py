@@ -22,8 +22,8 @@ class Console:
     Everything the console's pages need.
 
     ``manage`` is the manage API's context: pages read and change through it, with the same rules. ``token_key`` is the
-    installation's own key, from which the first-run code comes. ``upstream`` is the client of the provider's own hosts, and
-    of the sandbox.
+    installation's own key, from which the first-run code comes. ``upstream`` is the client of the provider's own hosts,
+    and of the sandbox.
     """
 
     manage: ManageContext
