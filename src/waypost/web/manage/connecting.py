@@ -134,8 +134,8 @@ async def _register(calls: GraphCalls, connection: Connection, number: NumberDet
     if connection.pin is None:
         advice = (
             "Run this again with a PIN of 6 digits (commands read it from WAYPOST_SOURCE_PIN): the number's two-step "
-            "PIN, or one of your choice if it never had any. It is changed in WhatsApp Manager, Phone numbers, Settings, "
-            "Two-step verification."
+            "PIN, or one of your choice if it never had any. It is changed in WhatsApp Manager, Phone numbers, "
+            "Settings, Two-step verification."
         )
         tell(_bad("registration", f"the provider says {number.status}", advice))
         return
