@@ -6,9 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 from tests.console.conftest import OTHER_ACCOUNT, Office
 
+from waypost.store.inspecting_webhooks import list_of_subject
+from waypost.store.inspection import find_message
+from waypost.store.statements import Sql
+
 PHONE = "12025550171"
 STRANGER = "12025550172"
 MASKED = "1202•••••71"
+_FAILED_TRY = Sql(
+    "INSERT INTO delivery_attempts (id, notification_id, account_id, endpoint_id, started_at_us, duration_us, "
+    "http_status, error, answer) VALUES (:id, :notification_id, :account_id, :endpoint_id, 1, 1, 500, NULL, :answer)"
+)
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
 
 
@@ -16,6 +24,11 @@ async def _sent(office: Office, text: str = "Your bicycle is ready.", **changes)
     house = office.house
     await house.writes_first(PHONE)
     return (await house.send(house.entry(PHONE, text, **changes)))[0]
+
+
+async def _wamid(office: Office, message_id: str) -> str:
+    found = await office.read(lambda tx: find_message(tx, office.house.demo.account.account_id, message_id))
+    return found[0].wamid
 
 
 async def _settled(office: Office, message_id: str) -> None:
@@ -69,14 +82,13 @@ async def test_messages_are_found_by_every_thing_that_is_known_of_them(office: O
     message_id = await _sent(office, **{"x-apiheader": "find me"})
     await _settled(office, message_id)
     viewer = await office.visitor("viewer")
-    detail = (await viewer.get(f"/console/messages/{message_id}")).text
-    wamid = re.search(r"wamid\.[\w=-]+", detail)
-    assert wamid is not None
+    wamid = await _wamid(office, message_id)
 
     by_number = await viewer.post("/console/messages", recipient=f"+1 (202) 555-{PHONE[-4:]}")
     by_tag = await viewer.post("/console/messages", tag="find me")
     by_id = await viewer.post("/console/messages", id=message_id.upper(), follows=True)
-    by_wamid = await viewer.get(f"/console/messages?wamid={wamid[0]}")
+    by_wamid = await viewer.post("/console/messages", wamid=wamid)
+    in_the_url = await viewer.get(f"/console/messages?wamid={wamid}x")
     by_state = await viewer.get(f"/console/messages?state=read&source={office.house.source_id}&order=oldest")
     elsewhere = await viewer.get("/console/messages?state=failed&failure=bad_media&code=131053")
 
@@ -85,6 +97,32 @@ async def test_messages_are_found_by_every_thing_that_is_known_of_them(office: O
         assert f"/console/messages/{message_id}" in answer.text
         assert PHONE not in answer.text.replace(f'value="+1 (202) 555-{PHONE[-4:]}"', "")
     assert "No message matches." in elsewhere.words
+    assert "No message matches." not in in_the_url.words, "it holds a number, and no number stands in a URL"
+
+
+async def test_ids_that_hold_a_number_and_webhooks_that_send_it_back_do_not_show_it(office: Office):
+    message_id = await _sent(office)
+    await _settled(office, message_id)
+    wamid, account_id = await _wamid(office, message_id), office.house.demo.account.account_id
+    told = (await office.read(lambda tx: list_of_subject(tx, account_id, message_id, at_most=1)))[0]
+    cut_off = f'{{"data": {{"recipient": "{PHONE}", "id": "{wamid}"'
+    keys = {"account_id": account_id, "endpoint_id": told.endpoint_id, "notification_id": told.id, "answer": cut_off}
+    await office.write(lambda tx: tx.run(_FAILED_TRY, id=office.editor.ids.new(), **keys))
+    viewer, admin = await office.visitor("viewer"), await office.visitor("admin")
+    paths = (f"/console/messages/{message_id}", f"/console/webhooks/{told.endpoint_id}/notifications/{told.id}")
+
+    hidden = [await viewer.get(path) for path in paths]
+    await admin.post("/console/numbers", show="yes")
+    shown = await admin.get(paths[0])
+    await admin.post("/console/numbers", show="no")
+
+    for answer in hidden:
+        assert 200 == answer.status, answer.words
+        assert "wamid.•••" in answer.text
+        assert "recipient&#34;: &#34;1202•••••71" in answer.text
+        assert wamid not in answer.text
+        assert PHONE not in answer.text
+    assert wamid in shown.text
 
 
 async def test_a_search_for_a_number_pages_and_exports_without_the_number_in_a_url(office: Office):

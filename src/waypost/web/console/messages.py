@@ -20,10 +20,10 @@ from waypost.web.console.visit import Visit
 from waypost.web.manage.problems import Problem, invalid
 from waypost.web.manage.traffic_views import status_name
 
-_OPEN_FIELDS: Final = ("state", "source", "failure", "code", "since", "until", "order", "id", "wamid")
+_OPEN_FIELDS: Final = ("state", "source", "failure", "code", "since", "until", "order", "id")
 """What may stand in a URL."""
-_HIDDEN_FIELDS: Final = ("recipient", "tag")
-"""Numbers, and what customers write into an ``x-apiheader``, may not."""
+_HIDDEN_FIELDS: Final = ("recipient", "tag", "wamid")
+"""Numbers, WhatsApp's ids, which hold one, and what customers write into an ``x-apiheader``, may not."""
 _MORE_FIELDS: Final = ("id", "wamid", "code", "source", "since", "until", "order")
 """What is folded away until it is used."""
 _STATES: Final = tuple(state.name.lower() for state in MessageState)

@@ -1,6 +1,7 @@
 """One request to the console: who visits, what they ask, and the ways to answer."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -28,6 +29,8 @@ _CURSOR_CHARACTERS_MAX: Final = 600
 _FILE_FORMS: Final = ("csv", "json")
 _DIGITS_SHOWN: Final = 2
 _PREFIX_SHOWN: Final = 4
+_WAMID: Final = re.compile(r"wamid\.[A-Za-z0-9+/=_%\\-]+")
+"""In whatever spelling: base64 for URLs or not, escaped for a URL or in JSON."""
 
 
 class Visit:
@@ -111,11 +114,15 @@ class Visit:
         return text[:_PREFIX_SHOWN] + "•" * hidden + text[len(text) - _DIGITS_SHOWN :] if hidden else "•" * len(text)
 
     def without_numbers(self, text: str, *numbers: str | None) -> str:
-        """Return a text, such as a webhook's body, in which these numbers read as the visitor may see them."""
+        """
+        Return a text, such as a webhook's body, in which these numbers read as the visitor may see them.
+
+        WhatsApp's ids of messages are hidden with them: such an id is base64, and what it says first is the number.
+        """
         for number in numbers:
             if number:
                 text = text.replace(number.removeprefix("+"), self.number(number.removeprefix("+")))
-        return text
+        return text if self.shows_numbers else _WAMID.sub("wamid.•••", text)
 
     @property
     def path(self) -> str:

@@ -19,6 +19,7 @@ from waypost.store.inspecting_webhooks import (
 from waypost.store.paging import Page
 from waypost.store.transaction import Tx
 from waypost.web.console.context import PREFIX, Console
+from waypost.web.console.rendering import pretty
 from waypost.web.console.routing import ConsoleRoute, action, page
 from waypost.web.console.tables import Column, Listing, Row, Rows
 from waypost.web.console.visit import Visit
@@ -108,12 +109,14 @@ class WebhookLettersPage:
             if found is None or found[0].endpoint_id != webhook_id:
                 raise not_found("notification")
             row, entry = found
+            body = _body(row.kind, entry)
+            numbers = set(_numbers_in(body))
             return {
                 "endpoint": endpoint,
                 "letter": _shown(row, {webhook_id: endpoint.name}),
-                "body": _body(visit, row.kind, entry),
+                "body": visit.without_numbers(pretty(body), *numbers) if entry else "",
                 "tries": [
-                    {**one._asdict(), "answer": _without_numbers(visit, one.answer or "")}
+                    {**one._asdict(), "answer": _without_numbers(visit, one.answer or "", numbers)}
                     for one in list_deliveries(tx, visit.account_id, [row], at_most=_TRIES_MAX)
                 ],
             }
@@ -156,21 +159,18 @@ def _shown(row: NotificationRow, names: Mapping[str, str]) -> Row:
     }
 
 
-def _body(visit: Visit, kind: str, entry: str) -> str:
-    """Return what is sent of a notification that goes alone, numbers as the visitor may see them."""
-    if not entry:
-        return ""
-    body = orjson.loads(render_body(WebhookKind(kind), [entry.encode()]))
-    text = orjson.dumps(body, option=orjson.OPT_INDENT_2).decode()
-    return visit.without_numbers(text, *set(_numbers_in(body)))
+def _body(kind: str, entry: str) -> Any:
+    """Return what is sent of a notification that goes alone; None where it is no longer kept."""
+    return orjson.loads(render_body(WebhookKind(kind), [entry.encode()])) if entry else None
 
 
-def _without_numbers(visit: Visit, answer: str) -> str:
-    """Return what a webhook answered; one that sends back what it was sent must not show numbers."""
+def _without_numbers(visit: Visit, answer: str, sent: set[str]) -> str:
+    """Return what a webhook answered; one that sends back what it was sent, whole or cut off, must not show numbers."""
     try:
-        return visit.without_numbers(answer, *set(_numbers_in(orjson.loads(answer))))
+        own = set(_numbers_in(orjson.loads(answer)))
     except orjson.JSONDecodeError:
-        return answer
+        own = set()
+    return visit.without_numbers(answer, *sent, *own)
 
 
 def _numbers_in(found: Any, member: str = "") -> Iterator[str]:
