@@ -161,6 +161,11 @@ class Snapshot:
         source = self.sources.get(named)
         return source if source is not None and source.account_id == account_id else None
 
+    def sources_of(self, account_id: str) -> list[Source]:
+        """Return all sources of the account, in the order of their names."""
+        own = (source for source in self.sources.values() if source.account_id == account_id)
+        return sorted(own, key=lambda source: (source.name.lower(), source.id))
+
     def source_reaching(self, account_id: str, waba_id: str) -> Source | None:
         """Return a source of the account whose token reaches this business account; the default one if it does."""
         default = self.default_sources.get(account_id)

@@ -140,7 +140,6 @@ class BulkNewPage:
                 tx, visit.account_id, TemplateFilter(status="APPROVED"), at_most=_TEMPLATES_OFFERED_MAX
             )
         )
-        known = self._manage.directory.now.sources.values()
         status = 200 if problem is None else problem.kind.value.status
         return visit.page(
             "bulk_new.html",
@@ -150,7 +149,7 @@ class BulkNewPage:
             given={name: visit.field(name) for name in _FIELDS},
             skips_bad=visit.field("skip_bad") == "yes",
             templates=[(f"{one.name} {one.language}", one.name, one.language) for one in found],
-            sources=sorted((one.id, one.name) for one in known if one.account_id == visit.account_id),
+            sources=[(one.id, one.name) for one in self._manage.directory.now.sources_of(visit.account_id)],
             megabytes=_FILE_BYTES_MAX // 1_000_000,
         )
 

@@ -132,7 +132,7 @@ class ComposePage:
 
     async def _picking(self, visit: Visit, typed: Typed) -> dict[str, Any]:
         snapshot = self._console.manage.directory.now
-        own = [source for source in snapshot.sources.values() if source.account_id == visit.account_id]
+        own = snapshot.sources_of(visit.account_id)
         source = snapshot.source_of(visit.account_id, typed.line("source") or None)
         waba_id = "" if source is None else source.waba_id
 

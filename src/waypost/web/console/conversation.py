@@ -249,7 +249,7 @@ class ConversationPage:
         self, visit: Visit, chat: Chat, head: _Head, typed: Typed, *, refused: Refusal | None = None
     ) -> dict[str, Any]:
         snapshot = self._console.manage.directory.now
-        own = [source for source in snapshot.sources.values() if source.account_id == visit.account_id]
+        own = snapshot.sources_of(visit.account_id)
         last = snapshot.source_of(visit.account_id, head.facts.last_source_id)
         source = snapshot.source_of(visit.account_id, typed.line("source") or None) if typed.line("source") else last
         source = source or last or (own[0] if own else None)

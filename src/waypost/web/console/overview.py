@@ -177,9 +177,7 @@ class OverviewPage:
         return source_id
 
     def _sources(self, visit: Visit) -> list[tuple[str, str]]:
-        known = self._console.manage.directory.now.sources.values()
-        own = ((source.id, source.name) for source in known if source.account_id == visit.account_id)
-        return sorted(own, key=lambda pair: pair[1].lower())
+        return [(one.id, one.name) for one in self._console.manage.directory.now.sources_of(visit.account_id)]
 
     def _now_us(self) -> int:
         return self._console.manage.clock.now_us()

@@ -41,8 +41,8 @@ from waypost.web.console.template_forms import (
     values_of,
 )
 from waypost.web.console.visit import Visit
-from waypost.web.manage.problems import Problem, ProblemKind, invalid, not_found
-from waypost.web.manage.template_editing import made, problem_of_template, removed
+from waypost.web.manage.problems import invalid, not_found
+from waypost.web.manage.template_editing import made, problem_of_template, removed, source_reaching
 from waypost.web.manage.template_models import TemplateChange, TemplateCreation
 from waypost.web.template_desk import TemplateDesk
 from waypost.web.template_preview import render_template
@@ -250,8 +250,7 @@ class TemplatesPage:
         return record
 
     def _sources(self, visit: Visit) -> list[Source]:
-        known = self._console.manage.directory.now.sources.values()
-        return [source for source in known if source.account_id == visit.account_id]
+        return self._console.manage.directory.now.sources_of(visit.account_id)
 
     def _source_of_form(self, visit: Visit) -> Source:
         source = self._console.manage.directory.now.source_of(visit.account_id, visit.field("source_id") or None)
@@ -260,14 +259,7 @@ class TemplatesPage:
         return source
 
     def _source_reaching(self, visit: Visit, record: TemplateRecord) -> Source:
-        source = self._console.manage.directory.now.source_reaching(visit.account_id, record.waba_id)
-        if source is None:
-            raise Problem(
-                ProblemKind.CONFLICT,
-                "No source of this account is of the template's business account any more.",
-                hint="Connect a number of that business account again.",
-            )
-        return source
+        return source_reaching(self._console.manage.directory.now, visit.account_id, record)
 
 
 def _bubble_of(record: TemplateRecord, values: Sequence[str]) -> Bubble:

@@ -214,11 +214,10 @@ class WebhooksPage:
         return await visit.read(look)
 
     def _choices(self, visit: Visit) -> dict[str, Any]:
-        known = self._console.manage.directory.now.sources.values()
         return {
             "kinds": _KINDS,
             "timestamps": _TIMESTAMPS,
-            "sources": [source for source in known if source.account_id == visit.account_id],
+            "sources": self._console.manage.directory.now.sources_of(visit.account_id),
             "batch_max": BATCH_ENTRIES_MAX,
         }
 

@@ -1,9 +1,10 @@
 """How changes to templates end: what was made, or a problem with the provider's reason. The commands ask here too."""
 
 from waypost.providers.cloud_api.calls import CallFailure, CallFailureKind
+from waypost.store.directory import Snapshot, Source
 from waypost.store.template_reading import TemplateRecord
 from waypost.web.manage.call_problems import CallHints, problem_of_call
-from waypost.web.manage.problems import Problem, invalid
+from waypost.web.manage.problems import Problem, ProblemKind, invalid
 from waypost.web.manage.template_models import PreviewView, TemplatePreview
 from waypost.web.template_preview import count_variables, render_template
 
@@ -16,6 +17,18 @@ _HINTS = CallHints(
     retry_after_seconds=3_600,
     unreachable="Look whether it was done all the same, then try again.",
 )
+
+
+def source_reaching(known: Snapshot, account_id: str, record: TemplateRecord) -> Source:
+    """Return a source of the account by which a template can be changed. Raises ``Problem``."""
+    source = known.source_reaching(account_id, record.waba_id)
+    if source is None:
+        raise Problem(
+            ProblemKind.CONFLICT,
+            "No source of this account is of the template's business account any more.",
+            hint="Connect a number of that business account again.",
+        )
+    return source
 
 
 def made(end: TemplateRecord | CallFailure) -> TemplateRecord:

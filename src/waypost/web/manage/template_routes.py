@@ -19,8 +19,8 @@ from waypost.store.transaction import Tx
 from waypost.web.manage.context import Caller, ManageContext
 from waypost.web.manage.guarding import Calling, Calls
 from waypost.web.manage.paging import PAGE_ROWS, Cursor, Limit, Listing, next_cursor
-from waypost.web.manage.problems import Problem, ProblemKind, invalid, not_found
-from waypost.web.manage.template_editing import made, preview_of, removed
+from waypost.web.manage.problems import invalid, not_found
+from waypost.web.manage.template_editing import made, preview_of, removed, source_reaching
 from waypost.web.manage.template_models import (
     PreviewView,
     TemplateChange,
@@ -160,14 +160,7 @@ class TemplateRoutes:
         return source
 
     def _source_of(self, caller: Caller, record: TemplateRecord) -> Source:
-        source = self._context.directory.now.source_reaching(caller.account_id, record.waba_id)
-        if source is None:
-            raise Problem(
-                ProblemKind.CONFLICT,
-                "No source of this account is of the template's business account any more.",
-                hint="Connect a number of that business account again.",
-            )
-        return source
+        return source_reaching(self._context.directory.now, caller.account_id, record)
 
     def _desk(self) -> TemplateDesk:
         return TemplateDesk(self._context.database, self._context.calls, clock=self._context.clock)
