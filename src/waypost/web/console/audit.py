@@ -8,7 +8,7 @@ from waypost.domain.users import Role
 from waypost.store.audit import AuditEntry, AuditFilter, search_audit
 from waypost.web.console.context import Console
 from waypost.web.console.routing import ConsoleRoute, page
-from waypost.web.console.tables import Column, Listing, Rows
+from waypost.web.console.tables import Column, Listing, Rows, rows_of
 from waypost.web.console.visit import Visit
 
 _FIELDS: Final = ("actor", "action", "target", "scope")
@@ -72,12 +72,7 @@ class AuditPage:
                 lambda tx: search_audit(tx, account_id, wanted=wanted, cursor=cursor, at_most=at_most),
                 account_id=account_id,
             )
-            return Rows(
-                rows=[_row(one, names, own_id=visit.account_id) for one in found.rows],
-                next_cursor=found.next_cursor,
-                previous_cursor=found.previous_cursor,
-                looked_to_us=found.looked_to_us,
-            )
+            return rows_of(found, lambda one: _row(one, names, own_id=visit.account_id))
 
         is_filtered = any(given[name] for name in ("actor", "action", "target"))
         return Listing(

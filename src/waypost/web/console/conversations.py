@@ -13,7 +13,7 @@ from waypost.store.conversations import ConversationRow, WindowRow, find_newest_
 from waypost.store.paging import Page
 from waypost.web.console.context import PREFIX, Console
 from waypost.web.console.routing import ConsoleRoute, action, page
-from waypost.web.console.tables import Column, Listing, Row, Rows
+from waypost.web.console.tables import Column, Listing, Row, Rows, rows_of
 from waypost.web.console.visit import Visit
 from waypost.web.manage.problems import Problem, ProblemKind
 
@@ -110,7 +110,7 @@ class ConversationsPage:
     def _listing(self, visit: Visit) -> Listing:
         async def fetch(cursor: str | None, at_most: int) -> Rows:
             found = await self._fetch(visit, cursor, min(at_most, PAGE_CHATS))
-            return Rows(rows=[self._row(row) for row in found.rows], next_cursor=found.next_cursor)
+            return rows_of(found, self._row)
 
         return Listing(name="conversations", columns=_COLUMNS, fetch=fetch, empty=_EMPTY)
 

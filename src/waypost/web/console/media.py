@@ -13,7 +13,7 @@ from waypost.store.transaction import Tx
 from waypost.web.console.context import PREFIX, Console
 from waypost.web.console.files import SHOWN_TYPES, base_type
 from waypost.web.console.routing import ConsoleRoute, action, page
-from waypost.web.console.tables import Column, Listing, Row, Rows
+from waypost.web.console.tables import Column, Listing, Row, Rows, rows_of
 from waypost.web.console.uploading import FORM_BYTES_MAX, Uploads
 from waypost.web.console.visit import Visit
 from waypost.web.manage.problems import not_found
@@ -62,12 +62,7 @@ class MediaPage:
             found = await visit.read(
                 lambda tx: search_media(tx, visit.account_id, wanted=wanted, cursor=cursor, at_most=at_most)
             )
-            return Rows(
-                rows=[_shown(row) for row in found.rows],
-                next_cursor=found.next_cursor,
-                previous_cursor=found.previous_cursor,
-                looked_to_us=found.looked_to_us,
-            )
+            return rows_of(found, _shown)
 
         listing = Listing(name="media", columns=_COLUMNS, fetch=fetch, empty=_EMPTY, query=chosen)
         if visit.wants_file:

@@ -15,7 +15,7 @@ from waypost.store.paging import Order
 from waypost.store.searching import MessageFilter, search_messages
 from waypost.web.console.context import Console
 from waypost.web.console.routing import ConsoleRoute, action, page
-from waypost.web.console.tables import Column, Listing, Rows
+from waypost.web.console.tables import Column, Listing, Rows, rows_of
 from waypost.web.console.visit import Visit
 from waypost.web.manage.problems import Problem, invalid
 from waypost.web.manage.traffic_views import status_name
@@ -109,12 +109,7 @@ class MessagesPage:
             found = await visit.read(
                 lambda tx: search_messages(tx, visit.account_id, wanted, order=order, cursor=cursor, at_most=at_most)
             )
-            return Rows(
-                rows=[_row(row, names) for row in found.rows],
-                next_cursor=found.next_cursor,
-                previous_cursor=found.previous_cursor,
-                looked_to_us=found.looked_to_us,
-            )
+            return rows_of(found, lambda row: _row(row, names))
 
         is_hidden = any(given.get(name) for name in _HIDDEN_FIELDS)
         empty = (

@@ -14,16 +14,19 @@ as on the page.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import orjson
 from starlette.responses import Response
 
+from waypost.store.paging import Page
 from waypost.web.csv_text import csv_text
 from waypost.web.manage.views import as_time
 
 if TYPE_CHECKING:
     from waypost.web.console.visit import Visit
+
+Item = TypeVar("Item")
 
 Row = Mapping[str, Any]
 Kind = Literal["text", "number", "time", "count", "size", "duration", "status", "code", "flag"]
@@ -128,6 +131,16 @@ class Listing:
             body, media_type = csv_text(lines).encode(), "text/csv; charset=utf-8"
         headers = {"content-disposition": f'attachment; filename="{self.name}.{visit.wants_file}"'}
         return Response(body, media_type=media_type, headers=headers)
+
+
+def rows_of(found: Page[Item], shown: Callable[[Item], Row]) -> Rows:
+    """Return a page of the store with each item as ``shown`` makes a row of it."""
+    return Rows(
+        rows=[shown(item) for item in found.rows],
+        next_cursor=found.next_cursor,
+        previous_cursor=found.previous_cursor,
+        looked_to_us=found.looked_to_us,
+    )
 
 
 async def whole(rows: Sequence[Row]) -> Rows:

@@ -21,7 +21,7 @@ from waypost.store.transaction import Tx
 from waypost.web.console.context import PREFIX, Console
 from waypost.web.console.rendering import pretty
 from waypost.web.console.routing import ConsoleRoute, action, page
-from waypost.web.console.tables import Column, Listing, Row, Rows
+from waypost.web.console.tables import Column, Listing, Row, Rows, rows_of
 from waypost.web.console.visit import Visit
 from waypost.web.manage.editing_webhooks import replay_dead_one, require_webhook
 from waypost.web.manage.problems import invalid, not_found
@@ -126,12 +126,7 @@ class WebhookLettersPage:
 
 def letter_rows(found: Page[NotificationRow], names: Mapping[str, str]) -> Rows:
     """Return a page of notifications as rows; ``names`` are those of their endpoints, by id."""
-    return Rows(
-        rows=[_shown(row, names) for row in found.rows],
-        next_cursor=found.next_cursor,
-        previous_cursor=found.previous_cursor,
-        looked_to_us=found.looked_to_us,
-    )
+    return rows_of(found, lambda row: _shown(row, names))
 
 
 def span_of(visit: Visit, *, now_us: int) -> tuple[datetime, datetime]:
