@@ -1,5 +1,6 @@
 """Everything that is kept of one message, out or in, for whoever looks at it by itself. Reads only."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from waypost.store.statements import Sql
@@ -23,7 +24,10 @@ _INBOUND_UPSTREAM: Final = Sql(
     "SELECT i.id FROM sources s JOIN inbound_messages i ON i.source_id = s.id "
     "WHERE s.account_id = :account_id AND i.provider_id = :named LIMIT 1"
 )
-PLANNED: Final = (_FACTS, _INBOUND, _ENTRIES, _OUTBOUND_NAMED, _OUTBOUND_UPSTREAM, _INBOUND_UPSTREAM)
+_IDS_UPSTREAM: Final = Sql(
+    "SELECT m.wamid, m.id FROM messages m WHERE m.wamid = ANY(:wamids) AND m.account_id = :account_id"
+)
+PLANNED: Final = (_FACTS, _INBOUND, _ENTRIES, _OUTBOUND_NAMED, _OUTBOUND_UPSTREAM, _INBOUND_UPSTREAM, _IDS_UPSTREAM)
 """All statements there are, for tests of their plans."""
 
 
@@ -88,6 +92,11 @@ def find_named(tx: Tx, account_id: str, named: str) -> Named | None:
         if row is not None:
             return Named(row[0], is_inbound)
     return None
+
+
+def find_ids_upstream(tx: Tx, account_id: str, wamids: Sequence[str]) -> dict[str, str]:
+    """Return our ids of the account's outbound messages by the provider's; those that nobody knows are left out."""
+    return dict(tx.rows(_IDS_UPSTREAM, account_id=account_id, wamids=wamids))
 
 
 def load_entries(tx: Tx, account_id: str, subject_id: str, *, at_most: int) -> dict[str, str]:

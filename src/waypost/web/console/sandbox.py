@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 from starlette.responses import Response
 
 from waypost.domain.users import Role
-from waypost.store.searching import MessageFilter, search_messages
+from waypost.store.message_facts import find_ids_upstream
 from waypost.store.transaction import Tx
 from waypost.web.console.context import PREFIX, Console
 from waypost.web.console.routing import ConsoleRoute, action, page
@@ -225,8 +225,7 @@ def _rule_shown(rule: Found, titles: dict[str, Any]) -> dict[str, Any]:
 def _message_ids(tx: Tx, account_id: str, starts: Sequence[Found]) -> dict[str, str]:
     """Return the account's messages by what the sandbox has named them."""
     wamids = {wamid for start in starts if isinstance(wamid := start.get("wamid"), str)}
-    found = (search_messages(tx, account_id, MessageFilter(wamid=wamid), at_most=1).rows for wamid in sorted(wamids))
-    return {row.wamid: row.id for rows in found for row in rows if row.wamid is not None}
+    return find_ids_upstream(tx, account_id, sorted(wamids))
 
 
 def _arrival(start: Found, message_id: str | None) -> Row:
