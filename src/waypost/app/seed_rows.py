@@ -2,16 +2,16 @@
 Invented traffic: messages, answers, attempts and notifications as they would stand after a month of work.
 
 Everything follows from a seed number and the span of time. Numbers are from ranges that are kept for fiction (North
-American 555-0100 to 555-0199; Ofcom's numbers for drama), no person is named, and everything has ended: nothing of it
-can be sent, apart from what is queued at a number that is paused.
+American 555-0100 to 555-0199), no person is named, and everything has ended: nothing of it can be sent, apart from
+what is queued at a number that is paused.
 """
 
 import math
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -35,6 +35,7 @@ from waypost.domain.message import (
 from waypost.domain.pricing import calling_code, pricing_text
 from waypost.domain.status import Status
 from waypost.store.content import encode_content
+from waypost.store.notifying import DEAD, DELIVERED
 from waypost.store.tallies import TallyEvent, TallyKey, hour_of
 from waypost.store.transaction import Row
 
@@ -139,14 +140,6 @@ class Batch:
     windows: dict[tuple[str, str], int] = field(default_factory=dict)
     counts: Counter[TallyKey] = field(default_factory=Counter)
 
-    @property
-    def rows(self) -> int:
-        """How many rows there are, without counts."""
-        tables: Sequence[Sequence[Any]] = (
-            self.messages, self.attempts, self.inbound, self.notifications, self.deliveries
-        )  # fmt: skip
-        return sum(map(len, tables)) + len(self.windows)
-
 
 def person_at(place: int) -> str:
     """Return the number of one of ``PEOPLE_MAX`` people."""
@@ -163,9 +156,7 @@ def consent_rows(account_id: str, places: range, *, at_us: int) -> tuple[list[Ro
         origin = "WHATSAPP" if is_implied else _ORIGINS[place % 3]
         changed_at_us = at_us - place % 2_000 * 3_600 * SECOND_US
         person = person_at(place)
-        standing.append(
-            (account_id, person, state, is_implied, int(place % 100 == 9), origin, changed_at_us)
-        )  # fmt: skip
+        standing.append((account_id, person, state, is_implied, int(place % 100 == 9), origin, changed_at_us))
         row_id = _id(changed_at_us, place)
         action = "optout" if state == "opted_out" else "optin"
         history.append((row_id, account_id, person, action, origin, "", "", changed_at_us))
@@ -300,7 +291,7 @@ class Inventor:
             batch.notifications.append(
                 (
                     row_id, self._cast.account_id, self._cast.endpoint_id, message_id, "event", entry,
-                    2 if is_dead else 1, row_id, at_us, 10 if is_dead else 1, at_us, at_us + 40_000,
+                    DEAD if is_dead else DELIVERED, row_id, at_us, 10 if is_dead else 1, at_us, at_us + 40_000,
                     503 if is_dead else 200, "answered 503" if is_dead else None,
                 )
             )  # fmt: skip
