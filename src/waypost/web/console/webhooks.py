@@ -96,10 +96,9 @@ class WebhooksPage:
     async def show(self, visit: Visit) -> Response:
         """Show one endpoint, with its notifications of one state."""
         record = await self._found(visit)
-        state = (
-            visit.query("state") if visit.query("state") in STATES else _first_state(await self._load(visit, record))
-        )
+        state = visit.query("state") if visit.query("state") in STATES else ""
         if visit.wants_file:
+            state = state or _first_state(await self._load(visit, record))
             return await self._letters(visit, record, state).file(visit)
         return await self._show(visit, record, state=state)
 
@@ -162,13 +161,16 @@ class WebhooksPage:
         await visit.change(lambda tx: remove_webhook(tx, editor, visit.account_id, webhook_id))
         return visit.redirect("/webhooks", notice="The webhook is deleted.")
 
-    async def _show(self, visit: Visit, record: EndpointRecord, *, state: str = "dead", secret: str = "") -> Response:
+    async def _show(self, visit: Visit, record: EndpointRecord, *, state: str = "", secret: str = "") -> Response:
+        """Show one endpoint; ``secret`` is a new one, shown this once; with no ``state``, it is ``_first_state``."""
+        load = await self._load(visit, record)
+        state = state or _first_state(load)
         table = await self._letters(visit, record, state).table(visit)
         tries = await visit.read(lambda tx: list_tries(tx, visit.account_id, record.id, at_most=_TRIES_SHOWN))
         return visit.page(
             "webhook.html",
             endpoint=record,
-            load=await self._load(visit, record),
+            load=load,
             secret=secret,
             state=state,
             states=tuple(STATES),
