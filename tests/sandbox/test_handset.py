@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from waypost.sandbox.changes import Changes
-from waypost.sandbox.handset.feed import PHONES_MAX, SUBSCRIBERS_MAX, Feed, Subscriber
+from waypost.sandbox.handset.feed import PHONES_FOLLOWED_MAX, SUBSCRIBERS_MAX, Feed, Subscriber
 from waypost.sandbox.handset.views import Views
 from waypost.sandbox.media_headers import media_headers
 
@@ -169,7 +169,7 @@ async def test_the_feed_is_bounded_and_frees_its_places(world: World) -> None:
         refusal = await refused.json()
     assert (refused.status, refused.headers["retry-after"]) == (503, "5")
     assert refusal["message"] == f"{SUBSCRIBERS_MAX} pages are already live."
-    many = ",".join(str(12025550000 + place) for place in range(PHONES_MAX + 1))
+    many = ",".join(str(12025550000 + place) for place in range(PHONES_FOLLOWED_MAX + 1))
     assert (await world.call("GET", f"{PAGE}live?phones={many}"))[0] == 400
 
     for page in pages:

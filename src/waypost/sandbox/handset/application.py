@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from waypost.sandbox.control_errors import ControlError, answer, bad_request
 from waypost.sandbox.graph.media import send_ranged
 from waypost.sandbox.handset.contents import Contents
-from waypost.sandbox.handset.feed import PHONES_MAX, SUBSCRIBERS_MAX, Feed
+from waypost.sandbox.handset.feed import PHONES_FOLLOWED_MAX, SUBSCRIBERS_MAX, Feed
 from waypost.sandbox.handset.files import Files
 from waypost.sandbox.handset.views import Views
 from waypost.sandbox.media_headers import media_headers
@@ -102,10 +102,10 @@ class Handset:
         """Tell of changes on `phones` (numbers, with commas between them) as they happen; 503 when too many listen."""
         request = Request(dict(scope), receive)
         phones = _phones_of(request)
-        if self.feed.is_full or len(phones) > PHONES_MAX:
-            status = 400 if len(phones) > PHONES_MAX else 503
+        if self.feed.is_full or len(phones) > PHONES_FOLLOWED_MAX:
+            status = 400 if len(phones) > PHONES_FOLLOWED_MAX else 503
             message, hint = (
-                (f"More than {PHONES_MAX} phones are named.", "Show fewer phones.")
+                (f"More than {PHONES_FOLLOWED_MAX} phones are named.", "Show fewer phones.")
                 if status == 400
                 else (
                     f"{SUBSCRIBERS_MAX} pages are already live.",

@@ -13,7 +13,7 @@ from waypost.sandbox.handset.views import Views
 from waypost.sandbox.wire import Receive, Send, wait_for_disconnect
 
 SUBSCRIBERS_MAX = 32
-PHONES_MAX = 24
+PHONES_FOLLOWED_MAX = 24
 # Changes that a page has not yet been told; beyond, it is told to read everything anew.
 _PENDING_MAX = 500
 _HEADERS = [
