@@ -33,7 +33,8 @@ _HORIZON: Final = Sql(
 )
 _SOURCES: Final = Sql(
     "SELECT s.id, s.name, s.rate_per_second, s.burst, s.paused_reason FROM sources s "
-    "WHERE s.account_id = :account_id AND s.deleted_at_us IS NULL ORDER BY s.id"
+    "WHERE s.account_id = :account_id AND s.deleted_at_us IS NULL "
+    "AND (CAST(:source_id AS TEXT) IS NULL OR s.id = :source_id) ORDER BY s.id"
 )
 _TRIES: Final = Sql(
     "SELECT (n.started_at_us - :since_us) / :minute_us, COUNT(*) FROM ("
@@ -116,17 +117,18 @@ def measure_latencies(
     )
 
 
-def measure_sending(tx: Tx, account_id: str, *, now_us: int) -> list[SendingRate]:
-    """Return what each number of the account sent in each of the last 60 whole minutes."""
+def measure_sending(tx: Tx, account_id: str, *, now_us: int, source_id: str | None = None) -> list[SendingRate]:
+    """Return what each number of the account, or this one, sent in each of the last 60 whole minutes."""
     until_us = now_us - now_us % MINUTE_US
     since_us = until_us - MINUTES * MINUTE_US
     rates: list[SendingRate] = []
-    for source_id, name, rate_per_second, burst, paused_reason in tx.rows(_SOURCES, account_id=account_id):
+    sources = tx.rows(_SOURCES, account_id=account_id, source_id=source_id)
+    for id_, name, rate_per_second, burst, paused_reason in sources:
         counts = dict[int, int](
             tx.rows(
                 _TRIES,
                 account_id=account_id,
-                source_id=source_id,
+                source_id=id_,
                 since_us=since_us,
                 until_us=until_us,
                 minute_us=MINUTE_US,
@@ -135,7 +137,7 @@ def measure_sending(tx: Tx, account_id: str, *, now_us: int) -> list[SendingRate
         )
         rates.append(
             SendingRate(
-                source_id=source_id,
+                source_id=id_,
                 name=name,
                 rate_per_second=rate_per_second,
                 burst=burst,

@@ -194,7 +194,6 @@ def _query(span: Range, source_id: str | None) -> dict[str, str]:
 def _load(tx: Tx, *, account_id: str, span: Range, source_id: str | None, now_us: int) -> _Facts:
     from_us, until_us = span.from_us, span.until_us
     queues, scheduled = measure_queues(tx, account_id)
-    rates = measure_sending(tx, account_id, now_us=now_us)
     return _Facts(
         totals=load_totals(
             tx, account_id, from_us=from_us, until_us=until_us, source_id=source_id, unit_us=span.unit_us
@@ -203,6 +202,6 @@ def _load(tx: Tx, *, account_id: str, span: Range, source_id: str | None, now_us
         latencies=measure_latencies(tx, account_id, from_us=from_us, until_us=until_us, source_id=source_id),
         queues=[row for row in queues if source_id in (None, row.source_id)],
         scheduled=scheduled,
-        rates=[rate for rate in rates if source_id in (None, rate.source_id)],
+        rates=measure_sending(tx, account_id, now_us=now_us, source_id=source_id),
         webhooks=measure_endpoints(tx, account_id),
     )

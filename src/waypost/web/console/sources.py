@@ -189,10 +189,10 @@ class SourcesPage:
 
         def look(tx: Tx) -> dict[str, Any]:
             queues = measure_queues(tx, visit.account_id)[0]
-            rates = measure_sending(tx, visit.account_id, now_us=now_us)
+            rates = measure_sending(tx, visit.account_id, now_us=now_us, source_id=record.id)
             wanted = MessageFilter(source_id=record.id)
             last = search_messages(tx, visit.account_id, wanted, at_most=_LAST_MESSAGES).rows
-            sent = next((one for one in rates if one.source_id == record.id), None)
+            sent = rates[0] if rates else None
             return {
                 "source": record,
                 "queue": next((one for one in queues if one.source_id == record.id), None),
