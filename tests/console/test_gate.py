@@ -1,14 +1,19 @@
 """What holds for every route of the console: roles, headers, forms; generated from the table of routes."""
 
 import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from tests.console.conftest import OTHER_ACCOUNT, Answer, Office, Visitor
 
 from waypost.domain.users import Role
+from waypost.store.console_sessions import find_session, touch_session
+from waypost.store.users import find_user_named
 from waypost.web.console.app import console_routes
+from waypost.web.console.gate import token_hash
 from waypost.web.console.routing import ConsoleRoute
+from waypost.web.manage.editing_users import disable_user
 
 SAME = {"Sec-Fetch-Site": "same-origin"}
 STREAMS = {"/live"}
@@ -169,3 +174,38 @@ async def test_a_malformed_proof_of_origin_is_refused_as_a_wrong_one(office: Off
     operator = await office.visitor("operator")
     answer = await operator.send("/console/numbers", data={"csrf_token": operator.csrf_token}, headers=headers)
     assert 403 == answer.status
+
+
+async def test_a_form_is_refused_if_its_sender_was_disabled_while_it_came_in(office: Office):
+    made = await (await office.visitor("admin")).post("/console/users", name="slow", role="operator", account_id="")
+    password = re.search(r"shown this once.*?<code>([^<]+)</code>", made.text, re.DOTALL)[1]
+    slow = office.new_visitor()
+    await slow.sign_in("slow", password)
+
+    async def body() -> AsyncIterator[bytes]:
+        # The server asks for the body only once it has let the request in.
+        await office.write(lambda tx: disable_user(tx, office.editor, find_user_named(tx, "slow").id))
+        yield f"csrf_token={slow.csrf_token}&show=yes".encode()
+
+    headers = {"Content-Type": "application/x-www-form-urlencoded", **SAME}
+    url = f"{slow.base_url}/console/numbers"
+    async with slow.http.post(url, data=body(), headers=headers, expect100=True, allow_redirects=False) as response:
+        assert 403 == response.status
+        assert "Your session ended while the form was on its way." in await response.text()
+
+
+async def test_a_page_that_refreshes_itself_does_not_keep_a_session_in_use(office: Office):
+    viewer = await office.visitor("viewer")
+    [cookie] = [one.value for one in viewer.http.cookie_jar if one.key == "waypost_console"]
+    before_us = office.editor.clock.now_us() - 120_000_000
+    await office.write(lambda tx: touch_session(tx, token_hash(cookie), now_us=before_us))
+
+    async def used_at_us() -> int:
+        return (await office.read(lambda tx: find_session(tx, token_hash(cookie)))).used_at_us
+
+    await viewer.get("/console/messages/rows", **{"X-Fragment": "0123456789abcdef"})
+    after_a_refresh = await used_at_us()
+    await viewer.get("/console/messages")
+
+    assert before_us == after_a_refresh
+    assert before_us < await used_at_us()

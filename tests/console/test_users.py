@@ -1,13 +1,21 @@
 """The page of users, and what each change does at once."""
 
 import re
+from dataclasses import replace
 
+import pytest
+from starlette.requests import Request
 from tests.console.conftest import OTHER_ACCOUNT, PASSWORD, Answer, Office, Visitor
 
 from waypost.domain.users import Role
 from waypost.store.audit import AuditEntry
+from waypost.store.console_sessions import SessionRecord
 from waypost.store.statements import Sql
-from waypost.store.users import find_user_named
+from waypost.store.users import find_user_named, set_role
+from waypost.web.console.users import UsersPage
+from waypost.web.console.visit import Visit
+from waypost.web.manage.problems import Problem
+from waypost.web.passwords import PasswordChecks
 
 AUDIT = Sql("SELECT id, account_id, actor, action, target, at_us FROM audit_log ORDER BY id")
 
@@ -147,3 +155,32 @@ async def test_a_form_cannot_lead_to_another_site(office: Office):
         answer = await operator.post("/console/numbers", show="no", back=back)
 
         assert (303, "/console/") == (answer.status, answer.headers["location"])
+
+
+async def test_a_user_who_was_moved_meanwhile_is_out_of_reach_of_their_former_admin(office: Office):
+    await made(await office.visitor("admin"), "risen", account_id=OTHER_ACCOUNT)
+    user_id = await id_of(office, "risen")
+
+    class Slow(PasswordChecks):
+        async def hash(self, password: str) -> str:
+            await office.write(lambda tx: set_role(tx, user_id, role=Role.ADMIN, account_id=None))
+            return "another hash"
+
+    console = replace(office.console, passwords=Slow())
+    session = SessionRecord(
+        token_hash="",
+        user_id="",
+        user_name="stranger",
+        user_account_id=OTHER_ACCOUNT,
+        role=Role.ADMIN,
+        has_second_factor=False,
+        chosen_account_id="",
+        created_at_us=0,
+        used_at_us=0,
+        numbers_until_us=0,
+    )
+    request = Request({"type": "http", "method": "POST", "headers": [], "path_params": {"user_id": user_id}})
+
+    with pytest.raises(Problem, match="There is no such user"):
+        await UsersPage(console).reset_password(Visit(console, request, session=session))
+    assert "another hash" != (await office.read(lambda tx: find_user_named(tx, "risen"))).password_hash

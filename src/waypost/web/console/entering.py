@@ -132,6 +132,8 @@ class EnteringPages:
         is_right = await self._console.passwords.matches(
             _password_of(visit), None if usable is None else usable.password_hash
         )
+        # Tries wait for their turn to be hashed: of many sent at once, those behind the lock are refused too.
+        await self._refuse_locked(name)
         if usable is not None and is_right and await self._has_second_factor(visit, usable):
             return usable
         await self._count_failure(visit, name)

@@ -65,7 +65,7 @@ class Gate:
             visit = Visit(self._console, request)
             try:
                 token = request.cookies.get(cookie_name(is_secure=self._console.is_secure), "")
-                session = await self._session_of(token)
+                session = await self._session_of(token, is_use=_is_use(request))
                 visit = Visit(
                     self._console,
                     request,
@@ -78,6 +78,8 @@ class Gate:
                     return refusal
                 if route.method == "POST":
                     visit.form = await self._form_of(route, visit)
+                    if route.role is not None:
+                        await self._require_unchanged(visit.session)
                 try:
                     return await route.handle(visit)
                 finally:
@@ -99,7 +101,7 @@ class Gate:
 
         return handle
 
-    async def _session_of(self, token: str) -> SessionRecord | None:
+    async def _session_of(self, token: str, *, is_use: bool) -> SessionRecord | None:
         if not token:
             return None
         manage, hashed = self._console.manage, token_hash(token)
@@ -111,9 +113,20 @@ class Gate:
         if now_us - session.used_at_us > idle_us or now_us - session.created_at_us > absolute_us:
             await manage.database.write(lambda tx: end_session(tx, hashed))
             return None
-        if now_us - session.used_at_us > _TOUCH_US:
+        if is_use and now_us - session.used_at_us > _TOUCH_US:
             await manage.database.write(lambda tx: touch_session(tx, hashed, now_us=now_us))
         return session
+
+    async def _require_unchanged(self, session: SessionRecord) -> None:
+        """Let no form through that was begun before its sender lost what it takes, however slowly it came in."""
+        hashed = session.token_hash
+        now = await self._console.manage.database.read(lambda tx: find_session(tx, hashed))
+        if now is None or (now.role, now.user_account_id) != (session.role, session.user_account_id):
+            raise Problem(
+                ProblemKind.FORBIDDEN,
+                "Your session ended while the form was on its way.",
+                hint="Sign in again; nothing was changed.",
+            )
 
     def _account_of(self, session: SessionRecord | None) -> Account | None:
         """Return whose things a session shows: its user's account, the one chosen, or the first there is."""
@@ -167,6 +180,11 @@ class Gate:
         if any("\x00" in text for pair in form.multi_items() for text in pair if isinstance(text, str)):
             raise Problem(ProblemKind.MALFORMED, "The form holds a NUL character.", hint="Leave it out.")
         return form
+
+
+def _is_use(request: Request) -> bool:
+    """Say whether somebody asks; pages that are left open refresh themselves, and would keep any session for good."""
+    return "x-fragment" not in request.headers and request.url.path != f"{PREFIX}/live"
 
 
 def is_from_this_site(request: Request) -> bool | None:

@@ -1,12 +1,14 @@
 """The users of the console: who may come in, and what they may do."""
 
 import secrets
+from collections.abc import Callable
 from typing import Final
 
 from starlette.responses import Response
 
 from waypost.domain.users import Role, role_named
-from waypost.store.users import UserRecord, list_users
+from waypost.store.transaction import Tx
+from waypost.store.users import UserRecord, hold_user, list_users
 from waypost.web.console.context import Console
 from waypost.web.console.routing import ConsoleRoute, action, page
 from waypost.web.console.visit import Visit
@@ -79,7 +81,7 @@ class UsersPage:
         """Give a user another role, or another account."""
         user, editor = await self._user_of(visit), visit.editor
         role, account_id = _role_of(visit), _account_of(visit)
-        await self._database.write(lambda tx: alter_role(tx, editor, user.id, role=role, account_id=account_id))
+        await self._change(visit, lambda tx: alter_role(tx, editor, user.id, role=role, account_id=account_id))
         return visit.redirect("/users", notice=f"{user.name} is {role.word} now, and must sign in again.")
 
     async def reset_password(self, visit: Visit) -> Response:
@@ -87,31 +89,31 @@ class UsersPage:
         user, editor = await self._user_of(visit), visit.editor
         password = secrets.token_urlsafe(_PASSWORD_BYTES)
         hashed = await self._console.passwords.hash(password)
-        await self._database.write(lambda tx: alter_password(tx, editor, user.id, password_hash=hashed))
+        await self._change(visit, lambda tx: alter_password(tx, editor, user.id, password_hash=hashed))
         return await self.show(visit, new_name=user.name, new_password=password)
 
     async def drop_second_factor(self, visit: Visit) -> Response:
         """Let a user who has lost their phone in with the password alone."""
         user, editor = await self._user_of(visit), visit.editor
-        await self._database.write(lambda tx: drop_second_factor(tx, editor, user.id))
+        await self._change(visit, lambda tx: drop_second_factor(tx, editor, user.id))
         return visit.redirect("/users", notice=f"{user.name} signs in with the password alone now.")
 
     async def disable(self, visit: Visit) -> Response:
         """Refuse a user from now on."""
         user, editor = await self._user_of(visit), visit.editor
-        await self._database.write(lambda tx: disable_user(tx, editor, user.id))
+        await self._change(visit, lambda tx: disable_user(tx, editor, user.id))
         return visit.redirect("/users", notice=f"{user.name} is refused from now on.")
 
     async def enable(self, visit: Visit) -> Response:
         """Let a user in again."""
         user, editor = await self._user_of(visit), visit.editor
-        await self._database.write(lambda tx: enable_user(tx, editor, user.id))
+        await self._change(visit, lambda tx: enable_user(tx, editor, user.id))
         return visit.redirect("/users", notice=f"{user.name} may sign in again.")
 
     async def remove(self, visit: Visit) -> Response:
         """Remove a user."""
         user, editor = await self._user_of(visit), visit.editor
-        await self._database.write(lambda tx: remove_user(tx, editor, user.id))
+        await self._change(visit, lambda tx: remove_user(tx, editor, user.id))
         return visit.redirect("/users", notice=f"{user.name} is removed.")
 
     async def _user_of(self, visit: Visit) -> UserRecord:
@@ -119,7 +121,23 @@ class UsersPage:
         for user in await self._database.read(list_users):
             if user.id == user_id and _is_in_reach(visit, user):
                 return user
-        raise Problem(ProblemKind.NOT_FOUND, "There is no such user.", hint="Load the page Users anew.")
+        raise _no_such_user()
+
+    async def _change(self, visit: Visit, change: Callable[[Tx], None]) -> None:
+        """Change the user of the path, if they are still in reach: another admin may have moved them meanwhile."""
+        user_id = visit.part("user_id")
+
+        def change_in_reach(tx: Tx) -> None:
+            user = hold_user(tx, user_id)
+            if user is None or not _is_in_reach(visit, user):
+                raise _no_such_user()
+            change(tx)
+
+        await self._database.write(change_in_reach)
+
+
+def _no_such_user() -> Problem:
+    return Problem(ProblemKind.NOT_FOUND, "There is no such user.", hint="Load the page Users anew.")
 
 
 def _is_in_reach(visit: Visit, user: UserRecord) -> bool:
