@@ -163,9 +163,14 @@ async def watched_pages(browser: Browser) -> AsyncIterator[OpenPage]:
             await context.close()
 
 
-async def axe_findings(page: Page) -> list[str]:
-    """Return what axe-core finds serious or critical; it is evaluated by the debugger, which no policy forbids."""
-    found: Any = await page.evaluate(f"async () => {{ {_AXE}; return await window.axe.run(); }}")
+async def axe_findings(page: Page, *, only: str = "") -> list[str]:
+    """
+    Return what axe-core finds serious or critical; it is evaluated by the debugger, which no policy forbids.
+
+    ``only`` is the one rule to look for, such as ``color-contrast``, which is all that another theme can change.
+    """
+    options = f'{{runOnly: ["{only}"]}}' if only else "{}"
+    found: Any = await page.evaluate(f"async () => {{ {_AXE}; return await window.axe.run({options}); }}")
     return [
         f"{one['impact']} {one['id']}: {one['help']}: {node['html'][:160]} {node['failureSummary'][:200]}"
         for one in found["violations"]
