@@ -20,7 +20,7 @@ from tools.postgres import PostgresMissingError, find_binaries
 OUTPUT = ROOT / "var" / "test"
 SECONDS_MAX = 60 * 60
 """A hang ends here. On two quiet cores it takes about 15 minutes; a shared machine may need more."""
-PROCESSES = 4
+PROCESSES = 5
 """Most tests wait for most of their time: for a fault, a pace, a retry."""
 STORIES = (
     "tests/console/test_every_page.py",
@@ -74,10 +74,12 @@ class Report:
             self.bad_steps.append(name)
         return is_good
 
-    def steps_side_by_side(self, commands: dict[str, list[str]]) -> None:
-        """Run steps at once, each with its output when it has ended; note which fail. For steps of one processor."""
+    @contextlib.contextmanager
+    def beside(self, commands: dict[str, list[str]]) -> Iterator[None]:
+        """Run steps of one processor each beside what is done here; then print what they said, and note which fail."""
         with ThreadPoolExecutor(len(commands)) as pool:
             runs = {name: pool.submit(_run_quietly, command) for name, command in commands.items()}
+            yield
             for name, run in runs.items():
                 code, output, seconds = run.result()
                 print(f"== {name}: {' '.join(commands[name])}\n{output}", end="", flush=True)
@@ -206,7 +208,6 @@ def main(arguments: list[str]) -> int:
     if not ensure_programs():
         report.bad_steps.append("programs that the tests need")
     else:
-        report.steps_side_by_side(STATIC_CHECKS)
         _run_tests(report, is_quick=options.quick)
     for name in report.bad_steps:
         print(f"FAILED: {name}")
@@ -219,12 +220,13 @@ def main(arguments: list[str]) -> int:
 def _run_tests(report: Report, *, is_quick: bool) -> None:
     parallel = ["-n", str(PROCESSES), "--dist", "worksteal", "-m", "not alone"]
     with temporary_files_in_memory():
-        report.tests(
-            "tests of parts",
-            # Importing the plugin takes each process longer than all else it imports to begin; only stories use it.
-            [*parallel, "-p", "no:schemathesis", *(f"--ignore={path}" for path in STORIES)],
-            with_coverage=not is_quick,
-        )
+        with report.beside(STATIC_CHECKS):
+            report.tests(
+                "tests of parts",
+                # Importing the plugin takes each process longer than all else it imports to begin; only stories use it.
+                [*parallel, "-p", "no:schemathesis", *(f"--ignore={path}" for path in STORIES)],
+                with_coverage=not is_quick,
+            )
         # Gateways are started by the hundred here: measuring costs minutes, and is owed to the parts' tests.
         report.tests("tests of the whole", [*parallel, *STORIES], with_coverage=False)
     if is_quick:
