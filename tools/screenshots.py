@@ -30,7 +30,11 @@ OUTPUT: Final = ROOT / "var" / "screenshots"
 ASSETS: Final = ROOT / "docs" / "assets"
 WIDTHS: Final = (1440, 390)
 THEMES: Final = ("light", "dark")
-FOR_README: Final = {"overview": "console-overview.png", "conversations-id": "console-conversation.png"}
+FOR_README: Final = {
+    "sandbox-handset": "handset.png",
+    "messages-id": "console-message.png",
+    "conversations-id": "console-conversation.png",
+}
 CHROMIUM_ARGUMENTS: Final = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking")
 _ID: Final = re.compile(r"(?<=/)(?:[0-9a-f]{8}-[0-9a-f-]{27}|[\w.~=-]{20,}|[^/]*\d{3}[^/]*)(?=/|$)")
 _NO_PAGES: Final = re.compile(r"/(content|part|live|result\.[a-z]+|static/.*|sign-out)$")
