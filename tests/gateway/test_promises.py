@@ -84,10 +84,13 @@ async def test_a_backlog_goes_out_at_the_rate_of_its_number(house):
 
     starts = (await house.sandbox("GET", "/sandbox/ledger/starts?limit=1000"))["starts"]
     times_us = sorted(start["arrival_monotonic_us"] for start in starts)
+    begun = await database_of(house).read(lambda tx: tx.rows(_ATTEMPTS))
     seconds = (times_us[-1] - times_us[0]) / 1e6
-    assert len(times_us) == 240
+    assert len(times_us) == len(begun) == 240
     assert (len(times_us) - 1) / seconds >= 0.95 * 40.0
-    assert worst_excess(times_us, rate=40.0, burst=8) <= 0
+    assert worst_excess([started_at_us for _, _, started_at_us, _ in begun], rate=40.0, burst=8) <= 0
+    # One that comes in late on a busy machine is close to the next; never by as much as a whole one.
+    assert worst_excess(times_us, rate=40.0, burst=8) < 1
 
 
 async def test_a_new_owner_keeps_the_pace_of_the_one_before(tmp_path, database_url):
