@@ -9,7 +9,7 @@ from waypost.store.searching import span_of
 from waypost.store.statements import Sql
 from waypost.store.transaction import Tx
 
-MESSAGES_MAX: Final = 5_000
+MESSAGES_MAX: Final = 2_000
 """Messages looked at for one set of figures."""
 MINUTE_US: Final = 60_000_000
 MINUTES: Final = 60
