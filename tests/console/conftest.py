@@ -17,9 +17,10 @@ from tests.gateway.conftest import House, Running, settings_for, start
 from waypost.domain.users import Role
 from waypost.store.accounts import create_account
 from waypost.web.console.context import Console
+from waypost.web.first_run import first_run_code
 from waypost.web.manage.editing import Editor
 from waypost.web.manage.editing_users import add_user
-from waypost.web.passwords import first_run_code, hash_password
+from waypost.web.passwords import hash_password
 
 __all__ = ["browser_address"]
 

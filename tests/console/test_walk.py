@@ -12,7 +12,7 @@ from tests.gateway.conftest import House, settings_for, start
 
 from waypost.app.demo import GREETING
 from waypost.app.demo_story import write_picture
-from waypost.web.passwords import first_run_code
+from waypost.web.first_run import first_run_code
 
 TAG = "ticket-118"
 PICTURE_PIXELS_WIDE = 320

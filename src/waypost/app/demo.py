@@ -24,7 +24,7 @@ from waypost.sandbox import Inspector, InspectorSettings, Sandbox, SandboxSettin
 from waypost.sandbox.inbound import InboundBuilder
 from waypost.service import Service
 from waypost.settings import Role, Settings
-from waypost.web.passwords import first_run_code
+from waypost.web.first_run import first_run_code
 
 GREETING = "Hello, is my bicycle ready?"
 ALL_ROLES: frozenset[Role] = frozenset(get_args(Role))

@@ -22,7 +22,7 @@ from waypost.store.migrate import SchemaTooNewError
 from waypost.store.probing import find_missing_wall
 from waypost.store.sealing import SealBrokenError
 from waypost.store.users import has_users
-from waypost.web.passwords import first_run_code
+from waypost.web.first_run import first_run_code
 
 EXIT_CANNOT_START = 1
 GC_THRESHOLDS = (50_000, 20, 50)

@@ -30,7 +30,7 @@ def first_run_code_(*, data_dir: DataDir = None, database_url: DatabaseUrl = Non
     from waypost.cli.opening import opened_store  # noqa: PLC0415
     from waypost.store.installation import load_token_key  # noqa: PLC0415
     from waypost.store.users import has_users  # noqa: PLC0415
-    from waypost.web.passwords import first_run_code  # noqa: PLC0415
+    from waypost.web.first_run import first_run_code  # noqa: PLC0415
 
     with opened_store(data_dir, database_url) as store:
         if store.read(has_users):

@@ -1,13 +1,11 @@
-"""Passwords of the console's users, and the code with which the first of them is made."""
+"""Passwords of the console's users."""
 
 import asyncio
-import base64
 from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from waypost.domain.mac import hmac_sha256_hex
 from waypost.web.manage.problems import Problem, invalid
 
 PASSWORD_CHARACTERS_MIN: Final = 12
@@ -15,7 +13,6 @@ PASSWORD_CHARACTERS_MAX: Final = 256
 _DISTINCT_MIN: Final = 5
 _AT_ONCE: Final = 2
 """Hashing takes 64 MiB and tens of milliseconds each: more at once would only take turns, and memory."""
-_CODE_CHARACTERS: Final = 12
 
 # The second set of parameters of RFC 9106, section 4: three passes over 64 MiB with four lanes.
 _HASHER: Final = PasswordHasher(time_cost=3, memory_cost=65_536, parallelism=4)
@@ -66,17 +63,6 @@ class PasswordChecks:
                 await asyncio.to_thread(is_password, password, self._nobodys_hash)
                 return False
             return await asyncio.to_thread(is_password, password, password_hash)
-
-
-def first_run_code(token_key: bytes) -> str:
-    """
-    Return the code that makes the first user, such as ``K7QF-2M4A-PL3X``; it is of no use once there is one.
-
-    It comes from the installation's own key: all nodes know it, and it stays the same over restarts.
-    """
-    digest = bytes.fromhex(hmac_sha256_hex(token_key, b"console first run"))
-    letters = base64.b32encode(digest).decode()[:_CODE_CHARACTERS]
-    return "-".join(letters[start : start + 4] for start in range(0, _CODE_CHARACTERS, 4))
 
 
 def _weak(rule: str) -> Problem:

@@ -32,10 +32,11 @@ from waypost.web.console.gate import cookie_name, token_hash
 from waypost.web.console.routing import ConsoleRoute, action, page
 from waypost.web.console.second_factor import step_of_code
 from waypost.web.console.visit import Visit
+from waypost.web.first_run import first_run_code
 from waypost.web.manage.editing import Editor
 from waypost.web.manage.editing_users import NAME_CHARACTERS_MAX, add_first_user, plain_name
 from waypost.web.manage.problems import Problem, ProblemKind
-from waypost.web.passwords import PASSWORD_CHARACTERS_MAX, check_password, first_run_code
+from waypost.web.passwords import PASSWORD_CHARACTERS_MAX, check_password
 
 _TOKEN_BYTES: Final = 32
 _BROWSER_CHARACTERS_MAX: Final = 200
