@@ -256,6 +256,16 @@ class ConsoleSettings(_Group):
     )
     live_pages_max: Count = Field(200, description="Most pages that are kept up to date at once; others show as made.")
 
+    @property
+    def idle_us(self) -> int:
+        """``idle_minutes`` in microseconds."""
+        return int(self.idle_minutes * 60e6)
+
+    @property
+    def session_us(self) -> int:
+        """``session_hours`` in microseconds."""
+        return int(self.session_hours * 3600e6)
+
 
 class RetentionSettings(_Group):
     """How long things are kept."""

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from waypost.web.console.audit import AuditPage
 from waypost.web.console.bulk import BulkPage
@@ -42,6 +41,7 @@ from waypost.web.console.visit import Visit
 from waypost.web.console.webhook_letters import WebhookLettersPage
 from waypost.web.console.webhooks import WebhooksPage
 from waypost.web.manage.problems import Problem, ProblemKind
+from waypost.web.security_headers import SecurityHeaders
 
 _HEADERS: Final = {
     "cache-control": "no-store",
@@ -131,24 +131,5 @@ def build_console(console: Console) -> ASGIApp:
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: refuse})
     app.router.redirect_slashes = False
-    return _Headers(app, is_secure=console.is_secure)
-
-
-class _Headers:
-    """Puts the security headers on every answer; a route may say better what to keep."""
-
-    def __init__(self, app: ASGIApp, *, is_secure: bool) -> None:
-        self._app = app
-        self._headers = dict(_HEADERS)
-        if is_secure:
-            self._headers["strict-transport-security"] = "max-age=31536000"
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
+    by_https = {"strict-transport-security": "max-age=31536000"} if console.is_secure else {}
+    return SecurityHeaders(app, {**_HEADERS, **by_https})

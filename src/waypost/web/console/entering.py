@@ -195,8 +195,8 @@ class EnteringPages:
             forget_sessions(
                 tx,
                 now_us=now_us,
-                idle_us=int(settings.idle_minutes * 60e6),
-                absolute_us=int(settings.session_hours * 3600e6),
+                idle_us=settings.idle_us,
+                absolute_us=settings.session_us,
             )
             end_session(tx, former)
             clear_failures(tx, name_hash)

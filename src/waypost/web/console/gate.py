@@ -25,7 +25,7 @@ from waypost.store.engine import StoreUnavailableError
 from waypost.web.console.context import PREFIX, Console
 from waypost.web.console.routing import ConsoleRoute
 from waypost.web.console.visit import Visit
-from waypost.web.manage.problems import Problem, ProblemKind
+from waypost.web.manage.problems import Problem, ProblemKind, unavailable
 
 CSRF_FIELD: Final = "csrf_token"
 CSRF_HEADER: Final = "x-csrf-token"
@@ -92,7 +92,7 @@ class Gate:
                 return Response(status_code=400)
             except StoreUnavailableError as error:
                 _logger.warning("console.store_unavailable", path=route.path, error=str(error))
-                return answer_problem(visit, _unavailable())
+                return answer_problem(visit, unavailable())
             except Exception:
                 # A request's outermost edge: a defect is logged once, with its trace, and told without detail.
                 problem_id = self._console.manage.ids.new()
@@ -109,8 +109,7 @@ class Gate:
         if session is None:
             return None
         settings, now_us = manage.settings.console, manage.clock.now_us()
-        idle_us, absolute_us = settings.idle_minutes * 60e6, settings.session_hours * 3600e6
-        if now_us - session.used_at_us > idle_us or now_us - session.created_at_us > absolute_us:
+        if now_us - session.used_at_us > settings.idle_us or now_us - session.created_at_us > settings.session_us:
             await manage.database.write(lambda tx: end_session(tx, hashed))
             return None
         if is_use and now_us - session.used_at_us > _TOUCH_US:
@@ -242,15 +241,6 @@ def _cross_site() -> Problem:
 
 def _not_found() -> Problem:
     return Problem(ProblemKind.NOT_FOUND, "There is no such page.", hint="Follow the menu.")
-
-
-def _unavailable() -> Problem:
-    return Problem(
-        ProblemKind.UNAVAILABLE,
-        "The database did not answer; nothing was changed.",
-        hint="Try again; if it lasts, run: waypost doctor",
-        retry_after_seconds=2,
-    )
 
 
 def _defect(problem_id: str) -> Problem:

@@ -4,9 +4,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from waypost.web.documents import Documents
 from waypost.web.manage.account_routes import AccountRoutes, KeyRoutes
@@ -22,6 +20,7 @@ from waypost.web.manage.template_routes import TemplateRoutes
 from waypost.web.manage.traffic_routes import MediaRoutes, MessageRoutes
 from waypost.web.manage.webhook_routes import WebhookRoutes
 from waypost.web.openapi import build_openapi
+from waypost.web.security_headers import SecurityHeaders
 
 _HEADERS = {
     "cache-control": "no-store",
@@ -65,25 +64,8 @@ def build_manage_app(context: ManageContext) -> FastAPI:
         return answer_problem(routing_problem(error, allowed=_methods_of(app, request.url.path)), ids=context.ids)
 
     app.add_exception_handler(HTTPException, refuse)
-    app.add_middleware(_Headers)
+    app.add_middleware(SecurityHeaders, headers=_HEADERS)
     return app
-
-
-class _Headers:
-    """Puts the security headers on every answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers[name] = value
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
 
 
 def _methods_of(app: FastAPI, path: str) -> list[str]:

@@ -23,12 +23,11 @@ from waypost.web.auth import SCOPES
 from waypost.web.exchange import BodyTooLargeError, ClientGoneError, read_body
 from waypost.web.manage.context import Caller, ManageContext
 from waypost.web.manage.editing import Editor
-from waypost.web.manage.problems import Fault, Problem, ProblemKind, not_found
+from waypost.web.manage.problems import Fault, Problem, ProblemKind, not_found, unavailable
 
 PREFIX: Final = "/manage/v1"
 ACCOUNT_HEADER: Final = "waypost-account"
 PROBLEM_JSON: Final = "application/problem+json"
-_RETRY_SECONDS: Final = 2
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 _logger = get_logger("manage")
@@ -68,7 +67,7 @@ class Gate:
             return answer_problem(_invalid(error), ids=self._context.ids)
         except StoreUnavailableError as error:
             _logger.warning("manage.store_unavailable", operation=operation, error=str(error))
-            return answer_problem(_unavailable(), ids=self._context.ids)
+            return answer_problem(unavailable(), ids=self._context.ids)
         except ClientGoneError:
             return Response(status_code=499)  # nobody reads it
         except Exception:
@@ -212,15 +211,6 @@ def _forbidden(operation: str) -> Problem:
         ProblemKind.FORBIDDEN,
         f"The key lacks the scope {scope}." if scope else "No key may do this.",
         hint="Use a key that has it, or make one: waypost keys create --scope ...",
-    )
-
-
-def _unavailable() -> Problem:
-    return Problem(
-        ProblemKind.UNAVAILABLE,
-        "The database did not answer; nothing was changed.",
-        hint="Try again; if it lasts, run: waypost doctor",
-        retry_after_seconds=_RETRY_SECONDS,
     )
 
 

@@ -8,6 +8,9 @@ Another account's thing and a thing that does not exist are one problem, in one 
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
+
+_RETRY_SECONDS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +86,13 @@ def not_found(noun: str) -> Problem:
 def invalid(place: str, message: str, *, hint: str) -> Problem:
     """Return the answer to a value that breaks a rule beyond its form."""
     return Problem(ProblemKind.INVALID, f"{place}: {message}", hint=hint, faults=(Fault(place, message),))
+
+
+def unavailable() -> Problem:
+    """Return the answer while the database takes nothing."""
+    return Problem(
+        ProblemKind.UNAVAILABLE,
+        "The database did not answer; nothing was changed.",
+        hint="Try again; if it lasts, run: waypost doctor",
+        retry_after_seconds=_RETRY_SECONDS,
+    )
