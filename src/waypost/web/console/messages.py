@@ -128,9 +128,7 @@ class MessagesPage:
         )
 
     def _sources(self, visit: Visit) -> list[tuple[str, str]]:
-        known = self._console.manage.directory.now.sources.values()
-        own = ((one.id, one.name) for one in known if one.account_id == visit.account_id)
-        return sorted(own, key=lambda pair: pair[1].lower())
+        return [(one.id, one.name) for one in self._console.manage.directory.now.sources_of(visit.account_id)]
 
 
 def failure_text(row: MessageRow) -> str:

@@ -30,7 +30,7 @@ from waypost.web.console.overview_tables import (
 )
 from waypost.web.console.ranges import CHOICES, CUSTOM, Range, parse_range
 from waypost.web.console.routing import ConsoleRoute, page
-from waypost.web.console.tables import Column, Listing, Row, whole
+from waypost.web.console.tables import Column, Listing, Row, all_of
 from waypost.web.console.visit import Visit
 from waypost.web.manage.problems import Problem, not_found
 from waypost.web.reports.figures import by_reason, by_step, total_of
@@ -152,7 +152,7 @@ class OverviewPage:
             name: Listing(
                 name=name,
                 columns=columns,
-                fetch=lambda _cursor, _at_most, rows=rows: whole(rows),  # type: ignore[misc]
+                fetch=all_of(rows),
                 empty=empty,
                 query={**_query(span, source_id), "table": name},
                 path=f"{PREFIX}/",

@@ -13,7 +13,7 @@ from waypost.store.accounts import AccountRecord, list_accounts
 from waypost.web.console.context import PREFIX, Console
 from waypost.web.console.forms import UNSET, build_request
 from waypost.web.console.routing import ConsoleRoute, action, page
-from waypost.web.console.tables import Column, Listing, Row, whole
+from waypost.web.console.tables import Column, Listing, Row, all_of
 from waypost.web.console.visit import Visit
 from waypost.web.manage.editing import add_account, alter_account, disable_account, enable_account, require_account
 from waypost.web.manage.problems import Problem, ProblemKind, invalid
@@ -131,7 +131,7 @@ class SettingsPage:
         return Listing(
             name="settings",
             columns=_COLUMNS,
-            fetch=lambda _cursor, _at_most: whole(rows),
+            fetch=all_of(rows),
             empty="There is no setting.",
             path=f"{PREFIX}/settings",
         )

@@ -143,9 +143,13 @@ def rows_of(found: Page[Item], shown: Callable[[Item], Row]) -> Rows:
     )
 
 
-async def whole(rows: Sequence[Row]) -> Rows:
-    """Return rows that are few enough for one page; for a ``fetch`` without pages."""
-    return Rows(rows=rows)
+def all_of(rows: Sequence[Row]) -> Fetch:
+    """Return what fetches rows that are few enough for one page."""
+
+    async def fetch(_cursor: str | None, _at_most: int) -> Rows:
+        return Rows(rows=rows)
+
+    return fetch
 
 
 def _plain(visit: "Visit", column: Column, row: Row) -> Any:
