@@ -45,11 +45,6 @@ def step_of_code(secret: str, code: str, *, now_us: int) -> int | None:
     return None
 
 
-def code_of(secret: str, *, now_us: int) -> str:
-    """Return the code of this moment."""
-    return _totp(secret).generate(now_us // 1_000_000).decode()
-
-
 def enrolment_uri(secret: str, *, name: str) -> str:
     """Return what an authenticator app reads from the picture."""
     return _totp(secret).get_provisioning_uri(name, "Waypost")
