@@ -3,10 +3,9 @@
 import asyncio
 import re
 from typing import Final
-from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from waypost.contract.errors import BAD_MEDIA
 from waypost.contract.replies import FailureReplies, media_deleted, media_uploaded, three_key
@@ -20,23 +19,16 @@ from waypost.settings import Settings
 from waypost.store.engine import Database
 from waypost.store.media import PENDING, STORED, Asset, delete_asset, find_asset
 from waypost.web.api_v2.multipart import ReceivedFile
-from waypost.web.api_v2.ranges import UnsatisfiableRangeError, parse_range
 from waypost.web.api_v2.uploads import UploadDesk, UploadForm
 from waypost.web.auth import Principal
 from waypost.web.responses import json_response, reply_response
+from waypost.web.stored_files import UNKNOWN_TYPE, StoredFile, answer_file
 
 UPLOADS_MAX: Final = 16
 """Uploads being judged and stored at once."""
 _MIME_TYPE: Final = re.compile(
     r"[a-zA-Z0-9!#$&^_.+-]{1,64}/[a-zA-Z0-9!#$&^_.+-]{1,100}(?:; ?[a-z]{1,20}=[\w.+-]{1,60})?"
 )
-_UNKNOWN_TYPE: Final = "application/octet-stream"
-_SAFE: Final = {
-    # A file from a stranger must never act in a browser: not shown, not guessed at, and if opened, in a sandbox.
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "sandbox; default-src 'none'",
-    "Cache-Control": "private, no-store",
-}
 
 _logger = get_logger("media")
 
@@ -98,30 +90,19 @@ class MediaEndpoints:
             return reply_response(three_key(503), headers={"Retry-After": "5"})
         if asset is None or asset.state != STORED or asset.digest is None or asset.size_bytes is None:
             return reply_response(three_key(404))
-        digest, size_bytes = asset.digest, asset.size_bytes
-        etag = f'"{digest}"'
-        headers = {**_SAFE, "ETag": etag, "Accept-Ranges": "bytes", "Content-Disposition": _disposition(asset.filename)}
-        if _names(request.headers.get("if-none-match"), etag):
-            return Response(status_code=304, headers=headers)
-        asked = request.headers.get("range")
-        if request.headers.get("if-range", etag) != etag:
-            asked = None
-        try:
-            part = parse_range(asked, size_bytes)
-        except UnsatisfiableRangeError:
-            return Response(status_code=416, headers={**_SAFE, "Content-Range": f"bytes */{size_bytes}"})
-        if not await self._blobs.exists(digest):
+        file = StoredFile(
+            digest=asset.digest,
+            size_bytes=asset.size_bytes,
+            filename=asset.filename,
+            content_type=_served_type(asset.mime_type),
+            is_inline=False,
+            cache_control="private, no-store",
+        )
+        response = await answer_file(request, self._blobs, file)
+        if response is None:
             _logger.error("media.bytes_missing", account_id=asset.account_id, media_id=asset.id)
             return reply_response(three_key(404))
-        start, end = part if part is not None else (0, size_bytes)
-        headers["Content-Length"] = str(end - start)
-        headers["Content-Type"] = _served_type(asset.mime_type)
-        if part is not None:
-            headers["Content-Range"] = f"bytes {start}-{end - 1}/{size_bytes}"
-        status = 200 if part is None else 206
-        if request.method == "HEAD":
-            return Response(status_code=status, headers=headers)
-        return StreamingResponse(self._blobs.stream(digest, start=start, end=end), status_code=status, headers=headers)
+        return response
 
     async def delete(self, principal: Principal, request: Request) -> Response:
         """Delete a file for the account; its bytes go once nothing refers to them."""
@@ -139,18 +120,6 @@ class MediaEndpoints:
         return await self._database.read(lambda tx: find_asset(tx, account_id, media_id), account_id=account_id)
 
 
-def _disposition(filename: str | None) -> str:
-    """Return a header that makes browsers save; the name only in its encoded form (RFC 6266)."""
-    return "attachment" if filename is None else f"attachment; filename*=UTF-8''{quote(filename, safe='')}"
-
-
 def _served_type(mime_type: str | None) -> str:
     """Return a type fit for a header: an inbound file's is the provider's word."""
-    return mime_type if mime_type is not None and _MIME_TYPE.fullmatch(mime_type) else _UNKNOWN_TYPE
-
-
-def _names(value: str | None, etag: str) -> bool:
-    """Say whether an If-None-Match names this tag."""
-    if value is None:
-        return False
-    return value.strip() == "*" or etag in [tag.strip().removeprefix("W/") for tag in value.split(",")]
+    return mime_type if mime_type is not None and _MIME_TYPE.fullmatch(mime_type) else UNKNOWN_TYPE

@@ -11,7 +11,7 @@ from waypost.store.inspection import MediaFilter, MediaRow, find_media, search_m
 from waypost.store.media import FAILED, PENDING, STORED, delete_asset
 from waypost.store.transaction import Tx
 from waypost.web.console.context import PREFIX, Console
-from waypost.web.console.files import SHOWN_TYPES, base_type
+from waypost.web.console.media_content import shown_type
 from waypost.web.console.routing import ConsoleRoute, action, page
 from waypost.web.console.tables import Column, Listing, Row, Rows, rows_of
 from waypost.web.console.uploading import FORM_BYTES_MAX, Uploads
@@ -116,7 +116,7 @@ def _one_of(word: str, allowed: tuple[str, ...]) -> str:
 
 def _shown(row: MediaRow) -> Row:
     """Return a file as rows show it; ``shows`` is how a page may show it: picture, video, audio, or ``""``."""
-    family = base_type(row.mime_type).partition("/")[0] if base_type(row.mime_type) in SHOWN_TYPES else ""
+    family = (shown_type(row.mime_type) or "").partition("/")[0]
     path = f"{PREFIX}/media/{quote(row.id, safe='')}"
     return {
         **row._asdict(),

@@ -1,13 +1,34 @@
-"""The bytes of stored files, for whoever may see the account's messages."""
+"""
+The bytes of stored files, for whoever may see the account's messages.
+
+What comes from customers never acts: it is shown inside a page if it is a picture, sound or film, else saved.
+"""
+
+from typing import Final
 
 from starlette.responses import Response
 
 from waypost.store.media import PENDING, STORED, Asset, find_asset
 from waypost.web.console.context import Console
-from waypost.web.console.files import answer_file
 from waypost.web.console.routing import ConsoleRoute, page
 from waypost.web.console.visit import Visit
 from waypost.web.manage.problems import Problem, ProblemKind, not_found
+from waypost.web.stored_files import UNKNOWN_TYPE, StoredFile, answer_file
+
+_SHOWN_TYPES: Final = frozenset(
+    {
+        *("image/jpeg", "image/png", "image/webp", "image/gif"),
+        *("video/mp4", "video/3gpp", "video/webm"),
+        *("audio/aac", "audio/mp4", "audio/mpeg", "audio/amr", "audio/ogg", "audio/opus", "audio/wav"),
+    }
+)
+"""Raster pictures, sound and film; what else there is, SVG and HTML above all, could carry scripts."""
+
+
+def shown_type(mime_type: str | None) -> str | None:
+    """Return the type that pages show a file as, without parameters; None: they do not show such a file."""
+    base = (mime_type or "").partition(";")[0].strip().lower()
+    return base if base in _SHOWN_TYPES else None
 
 
 class MediaContentPage:
@@ -15,6 +36,7 @@ class MediaContentPage:
 
     def __init__(self, console: Console) -> None:
         self._collector = console.collector
+        self._blobs = console.blobs
 
     def routes(self) -> list[ConsoleRoute]:
         """Return the route."""
@@ -32,13 +54,19 @@ class MediaContentPage:
                 "The file is not here.",
                 hint="It could not be fetched yet, or not at all: look at the page Media.",
             )
-        return await answer_file(
-            visit,
+        shown = shown_type(asset.mime_type)
+        file = StoredFile(
             digest=asset.digest,
             size_bytes=asset.size_bytes,
-            mime_type=asset.mime_type,
             filename=asset.filename,
+            content_type=shown or UNKNOWN_TYPE,
+            is_inline=shown is not None,
+            cache_control="private, max-age=3600",
         )
+        response = await answer_file(visit.request, self._blobs, file)
+        if response is None:
+            raise not_found("file")
+        return response
 
     async def _found(self, visit: Visit) -> Asset:
         media_id = visit.part("media_id")
