@@ -7,6 +7,7 @@ name lookups that would leave the machine fail the test that tried them.
 
 import gc
 import ipaddress
+import logging
 import shutil
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from tools.postgres import PostgresCluster
 
 from waypost.store.migrate import migrate
@@ -75,9 +77,31 @@ def _install_trace_function_patiently(function: Any, *, install: Any = sys.settr
         return
 
 
+def _log_plainly() -> None:
+    """
+    Show what was logged beside a failed test, a plain line each.
+
+    By default structlog draws a box around each frame of a traceback, which takes it two seconds of the event loop.
+    """
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            structlog.dev.ConsoleRenderer(
+                colors=False, timestamp_key="time", exception_formatter=structlog.dev.plain_traceback
+            ),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stdout),
+        cache_logger_on_first_use=False,
+    )
+
+
 def pytest_configure() -> None:
     if sys.version_info < (3, 12):
         sys.settrace = _install_trace_function_patiently
+    _log_plainly()
     # An audit hook sees Python's own sockets whatever library uses them, and cannot be patched away by a test.
     sys.addaudithook(_refuse_leaving)
 

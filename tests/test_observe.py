@@ -17,7 +17,6 @@ import structlog
 from tools import metrics_docs
 from waypost.observe import Metrics, configure_logging, get_logger, keep_pseudonyms, mask_number
 from waypost.observe.logs import LogSink
-from waypost.observe.metrics import list_metrics
 from waypost.observe.redaction import MASK, SECRET_FIELDS, Redactor
 
 NUMBER = "12025550123"
@@ -29,11 +28,12 @@ def lines(tmp_path: Path) -> Iterator[Callable[[], list[dict[str, object]]]]:
     root = logging.getLogger()
     level_before = root.level
     handlers_before = list(root.handlers)
+    config_before = structlog.get_config()
     with (tmp_path / "log").open("w") as stream:
         configure_logging(log_format="json", level="debug", stream=stream)
         keep_pseudonyms(b"k")
         yield lambda: [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
-    structlog.reset_defaults()
+    structlog.configure(**config_before)
     root.handlers[:] = handlers_before
     root.setLevel(level_before)
 
@@ -257,7 +257,7 @@ def test_every_metric_has_a_verbs_prefix_a_meaning_and_harmless_labels():
     allowed = {"message_type", "code", "state", "outcome", "kind", "end", "reason", "step", "version"}
     prefixes = ("accept", "dispatch", "receive", "notify", "media", "store", "http", "build")
 
-    for name, _, labels, meaning in list_metrics():
+    for name, _, labels, meaning in metrics_docs.list_metrics():
         assert name.startswith(tuple(f"waypost_{prefix}_" for prefix in prefixes)), name
         assert meaning.endswith("."), name
         assert set(labels) <= allowed, name
