@@ -21,6 +21,8 @@ from waypost.store.transaction import Row
 
 TEXT = "Your order 4711 has left our warehouse and will be with you tomorrow between nine and twelve o'clock."
 
+_NOTHING_MORE = (None,) * (MESSAGE_COLUMNS.index("track_links") - MESSAGE_COLUMNS.index("context_id"))
+"""What a text has none of: what it answers, a file, a template, a fallback, a bulk send."""
 _INSERT_QUEUED = InsertMany(MESSAGES, MESSAGE_COLUMNS)
 _COPIED = ", ".join(MESSAGE_COLUMNS[1:])
 _COPY_QUEUED = Sql(
@@ -69,12 +71,27 @@ def _queued(tenants: Tenants, count: int) -> Iterator[Row]:
     now_us = time.time_ns() // 1000
     content = encode_content(Text(body=TEXT))
     for tenant, recipient in tenants.turns(count):
-        yield _row(tenant.account_id, tenant.source_id, recipient, MessageState.QUEUED, content, now_us)
+        yield text_row(
+            tenant.account_id,
+            tenant.source_id,
+            recipient,
+            state=MessageState.QUEUED,
+            content=content,
+            now_us=now_us,
+        )
 
 
-def _row(  # noqa: PLR0917 - one for each thing that differs
-    account_id: str, source_id: str, recipient: str, state: MessageState, content: str, now_us: int
+def text_row(
+    account_id: str,
+    source_id: str,
+    recipient: str,
+    *,
+    state: MessageState,
+    content: str,
+    now_us: int,
+    caller_data: str = "order-4711",
 ) -> Row:
+    """Return the row of a text, in the order of MESSAGE_COLUMNS."""
     return (
         str(uuid_utils.uuid7()),
         account_id,
@@ -89,10 +106,9 @@ def _row(  # noqa: PLR0917 - one for each thing that differs
         now_us,
         None,
         None,
-        "order-4711",
+        caller_data,
         content,
-        None,
-        None,
+        *_NOTHING_MORE,
         0,
         0,
     )
@@ -105,7 +121,14 @@ def insert_accepted(connection: Connection, tenants: Tenants, count: int) -> lis
     rows: list[Row] = []
     told: list[tuple[int, str, str]] = []
     for number, (tenant, recipient) in enumerate(tenants.turns(count)):
-        row = _row(tenant.account_id, tenant.source_id, recipient, MessageState.ACCEPTED, content, now_us)
+        row = text_row(
+            tenant.account_id,
+            tenant.source_id,
+            recipient,
+            state=MessageState.ACCEPTED,
+            content=content,
+            now_us=now_us,
+        )
         wamid = f"wamid.HBgLMTIwMjU1NTAxNDMVAgARGBI{now_us:x}{number:012d}"
         rows.append((*row, 1, now_us, wamid))
         told.append((tenant.number, row[0], wamid))

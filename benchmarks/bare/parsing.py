@@ -11,6 +11,8 @@ import orjson
 import uuid_utils
 
 from benchmarks.bare import statements
+from benchmarks.rows import text_row
+from waypost.domain.message import MessageState
 from waypost.store.transaction import Row, Tx
 
 _ACCEPTED = b'{"status":"success","message":"Request received successfully.","data":{"id":"%s"}}'
@@ -27,26 +29,14 @@ def message_row(body: bytes, *, account_id: str) -> Row:
     now_us = time.time_ns() // 1000
     text = message["type_text"][0]
     content = orjson.dumps({"body": text["content"], "preview_url": text["preview_url"] == "true"}).decode()
-    return (
-        str(uuid_utils.uuid7()),
+    return text_row(
         account_id,
         message["source"],
-        message["source"],
         message["recipient_whatsapp"],
-        0,
-        "text",
-        1,
-        30,
-        now_us,
-        now_us,
-        None,
-        None,
-        message["x-apiheader"],
-        content,
-        None,
-        None,
-        0,
-        0,
+        state=MessageState.QUEUED,
+        content=content,
+        now_us=now_us,
+        caller_data=message["x-apiheader"],
     )
 
 

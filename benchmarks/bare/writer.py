@@ -1,8 +1,10 @@
 """Group commit in its shortest form: what waits while a commit runs is the next commit."""
 
 import asyncio
+import os
 import queue
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,6 +34,14 @@ class GroupWriter:
         return future
 
     def _work(self) -> None:
+        try:
+            self._commit_for_ever()
+        except BaseException:  # noqa: BLE001 - printed, and the end of the process
+            # Its futures would wait for ever, and whoever measures with them.
+            traceback.print_exc()
+            os._exit(1)
+
+    def _commit_for_ever(self) -> None:
         while True:
             entries = [self._queue.get()]
             try:

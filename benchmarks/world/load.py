@@ -9,6 +9,9 @@ from typing import Any
 
 from benchmarks.world.wire import ClientProtocol
 
+_PATIENCE_SECONDS = 30
+"""How long the last answers may take; more is a TimeoutError, which ends the process and the measuring."""
+
 
 class Load:
     """Sends what `requests` yields; ends when the time is over, or the requests are."""
@@ -37,7 +40,8 @@ class Load:
         self._open = len(clients)
         for client in clients:
             self._next(client)
-        await self._done.wait()
+        async with asyncio.timeout(self._seconds + _PATIENCE_SECONDS):
+            await self._done.wait()
         seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
         for client in clients:
             if client.transport is not None:
