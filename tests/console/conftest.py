@@ -17,6 +17,7 @@ from tests.gateway.conftest import House, Running, settings_for, start
 from waypost.domain.users import Role
 from waypost.store.accounts import create_account
 from waypost.web.console.context import Console
+from waypost.web.console.visit import new_once
 from waypost.web.first_run import first_run_code
 from waypost.web.manage.editing import Editor
 from waypost.web.manage.editing_users import add_user
@@ -72,10 +73,10 @@ class Visitor:
         return answer
 
     async def post(self, path: str, *, follows: bool = False, **fields: Any) -> Answer:
-        """Send a form with the session's token; a field that is a list is sent once for each."""
+        """Send a form of a page just loaded, with its tokens; a field that is a list is sent once for each."""
         pairs = [
             (name, item)
-            for name, value in {"csrf_token": self.csrf_token, **fields}.items()
+            for name, value in {"csrf_token": self.csrf_token, "once": new_once(), **fields}.items()
             for item in (value if isinstance(value, list) else [value])
         ]
         return await self.send(path, data=pairs, follows=follows)

@@ -5,12 +5,15 @@ import re
 import aiohttp
 from tests.console.conftest import Answer, Office, Visitor
 
+from waypost.web.console.visit import new_once
+
 PHONES = [f"120255506{number:02}" for number in range(12)]
 FILE = "phone,name\n" + "".join(f"{phone},guest {number}\n" for number, phone in enumerate(PHONES))
 
 
-async def _upload(visitor: Visitor, content: str | bytes, **fields: str) -> Answer:
-    form = aiohttp.FormData({"csrf_token": visitor.csrf_token, "kind": "text", "text": "Hello {{name}}", **fields})
+async def upload_bulk(visitor: Visitor, content: str | bytes, **fields: str) -> Answer:
+    typed = {"kind": "text", "text": "Hello {{name}}", "once": new_once(), **fields}
+    form = aiohttp.FormData({"csrf_token": visitor.csrf_token, **typed})
     data = content.encode() if isinstance(content, str) else content
     form.add_field("file", data, filename="guests.csv", content_type="text/csv")
     return await visitor.send("/console/bulk/new", data=form)
@@ -25,7 +28,7 @@ async def test_a_file_becomes_a_draft_with_a_preview_and_is_sent_when_started(of
     await office.house.writes_first(*PHONES)
     operator, viewer = await office.visitor("operator"), await office.visitor("viewer")
 
-    bulk_id = _id_of(await _upload(operator, FILE, name="Spring & <b>sun</b>"))
+    bulk_id = _id_of(await upload_bulk(operator, FILE, name="Spring & <b>sun</b>"))
     path = f"/console/bulk/{bulk_id}"
     draft = await viewer.get(path)
     assert 403 == (await viewer.post(f"{path}/start")).status
@@ -44,7 +47,7 @@ async def test_a_file_becomes_a_draft_with_a_preview_and_is_sent_when_started(of
     await office.house.eventually(is_done)
     outcomes = await viewer.get(f"{path}/outcomes")
     result = await viewer.get(f"{path}/result.csv")
-    again = await _upload(operator, FILE)
+    again = await upload_bulk(operator, FILE)
     listed = await viewer.get("/console/bulk")
 
     assert "accepted" in outcomes.words
@@ -56,7 +59,7 @@ async def test_a_file_becomes_a_draft_with_a_preview_and_is_sent_when_started(of
 
 async def test_refused_rows_are_shown_with_their_reasons_and_numbers_masked(office: Office):
     operator = await office.visitor("operator")
-    bulk_id = _id_of(await _upload(operator, "phone,name\n12025550999,nobody\n"))
+    bulk_id = _id_of(await upload_bulk(operator, "phone,name\n12025550999,nobody\n"))
     path = f"/console/bulk/{bulk_id}"
     await operator.post(f"{path}/start")
 
@@ -74,8 +77,10 @@ async def test_refused_rows_are_shown_with_their_reasons_and_numbers_masked(offi
 
 async def test_a_draft_is_cancelled_for_good_and_a_pause_of_one_is_refused(office: Office):
     operator = await office.visitor("operator")
-    bulk_id = _id_of(await _upload(operator, FILE, again="yes"))
+    bulk_id = _id_of(await upload_bulk(operator, FILE, again="yes", once="a-token-of-this-page"))
     path = f"/console/bulk/{bulk_id}"
+    assert bulk_id == _id_of(await upload_bulk(operator, FILE, again="yes", once="a-token-of-this-page"))
+    assert bulk_id != _id_of(await upload_bulk(operator, FILE, again="yes"))
 
     paused = await operator.post(f"{path}/pause")
     cancelled = await operator.post(f"{path}/cancel", messages="yes")
@@ -90,14 +95,14 @@ async def test_a_file_that_cannot_be_sent_says_why_and_nothing_is_kept(office: O
     operator = await office.visitor("operator")
 
     before = (await operator.get("/console/bulk?export=json")).text
-    bad_rows = await _upload(operator, "phone,name\n12025550143,Ann\n123,<b>Bob</b>\n")
-    no_column = await _upload(operator, "phone,nick\n12025550143,Ann\n")
-    no_header = await _upload(operator, "12025550143,Ann\n")
-    no_text = await _upload(operator, b"phone,name\n12025550143,\xff\n")
-    empty = await _upload(operator, "phone,name\n")
-    entry = await _upload(operator, FILE, kind="entry", entry="{")
-    refused = await _upload(operator, FILE, kind="entry", entry='{"message_type":"smoke"}')
-    template = await _upload(operator, FILE, kind="template", template="")
+    bad_rows = await upload_bulk(operator, "phone,name\n12025550143,Ann\n123,<b>Bob</b>\n")
+    no_column = await upload_bulk(operator, "phone,nick\n12025550143,Ann\n")
+    no_header = await upload_bulk(operator, "12025550143,Ann\n")
+    no_text = await upload_bulk(operator, b"phone,name\n12025550143,\xff\n")
+    empty = await upload_bulk(operator, "phone,name\n")
+    entry = await upload_bulk(operator, FILE, kind="entry", entry="{")
+    refused = await upload_bulk(operator, FILE, kind="entry", entry='{"message_type":"smoke"}')
+    template = await upload_bulk(operator, FILE, kind="template", template="")
     after = (await operator.get("/console/bulk?export=json")).text
 
     answers = [bad_rows, no_column, no_header, no_text, empty, entry, refused, template]
@@ -119,7 +124,7 @@ async def test_a_file_that_cannot_be_sent_says_why_and_nothing_is_kept(office: O
         assert said in answer.words, (said, answer.words)
     assert "Line 3: the recipient has less than 10 digits" in bad_rows.words
     assert before == after
-    skipped = await _upload(operator, "phone,name\n12025550143,Ann\n123,Bob\n", skip_bad="yes")
+    skipped = await upload_bulk(operator, "phone,name\n12025550143,Ann\n123,Bob\n", skip_bad="yes")
     assert 303 == skipped.status
 
 
@@ -130,7 +135,7 @@ async def test_json_lines_and_a_template_make_a_bulk_send(office: Office):
     offered = re.search(r'<option value="(\w+ \w+)"', form)
     assert offered is not None, "the demo has approved templates"
 
-    answer = await _upload(operator, lines, kind="template", template=offered[1], columns="name, order")
+    answer = await upload_bulk(operator, lines, kind="template", template=offered[1], columns="name, order")
     page = await operator.get(f"/console/bulk/{_id_of(answer)}")
 
     assert "0 of 2 rows" in page.words
@@ -139,7 +144,7 @@ async def test_json_lines_and_a_template_make_a_bulk_send(office: Office):
 
 async def test_other_accounts_bulk_sends_are_not_there(office: Office):
     operator, stranger = await office.visitor("operator"), await office.visitor("stranger")
-    bulk_id = _id_of(await _upload(operator, FILE, again="yes"))
+    bulk_id = _id_of(await upload_bulk(operator, FILE, again="yes"))
 
     for below in ("", "/part", "/outcomes", "/result.csv"):
         assert 404 == (await stranger.get(f"/console/bulk/{bulk_id}{below}")).status

@@ -155,13 +155,15 @@ async def test_a_reply_by_script_clears_the_box_and_a_refused_one_keeps_what_was
     await writes(office, "12025550707")
     path = await found(operator, "12025550707")
     headers = {"Sec-Fetch-Site": "same-origin", "HX-Request": "true", "X-CSRF-Token": operator.csrf_token}
-    typed = {"type": "text", "source": house.source_id}
+    typed = {"type": "text", "source": house.source_id, "once": "a-token-of-this-page"}
 
     sent = await operator.send(f"{path}/reply", data={**typed, "content": "Come by"}, headers=headers)
     refused = await operator.send(f"{path}/reply", data={**typed, "content": "x" * 4097}, headers=headers)
 
     assert '{"changed":null,"replied":null}' == sent.headers["hx-trigger-after-swap"]
     assert "Come by" not in sent.text
+    assert "a-token-of-this-page" not in sent.text, "what is typed next is another reply"
+    assert "a-token-of-this-page" in refused.text
     assert "Not sent: 8006 content cannot be greater than 4096 characters" in refused.words
     assert "x" * 4097 in refused.text
 
@@ -171,7 +173,9 @@ async def test_a_file_and_a_reaction_go_out_from_a_conversation(office: Office):
     await writes(office, "12025550708")
     path = await found(operator, "12025550708")
     form = FormData()
-    for name, value in {"csrf_token": operator.csrf_token, "type": "media", "source": house.source_id}.items():
+    once = "a-token-of-this-page"
+    members = {"csrf_token": operator.csrf_token, "type": "media", "source": house.source_id, "once": once}
+    for name, value in members.items():
         form.add_field(name, value)
     form.add_field("m_file", samples.jpeg(), filename='"><script>alert(1)</script>.jpg')
     form.add_field("m_caption", "After")

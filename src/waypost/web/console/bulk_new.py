@@ -8,7 +8,6 @@ message looks like, and whoever looks at it starts it.
 import asyncio
 import hashlib
 import io
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -100,7 +99,7 @@ class BulkNewPage:
         if not isinstance(upload, UploadFile) or not upload.filename:
             raise invalid("file", "is missing", hint="Choose a file of recipients: CSV with a header, or JSON lines.")
         filename = upload.filename[-120:]
-        once = secrets.token_hex(16) if visit.field("again") == "yes" else ""
+        once = visit.once_key(b"bulk send") if visit.field("again") == "yes" else ""
         read = await asyncio.to_thread(
             _read,
             upload.file,

@@ -1,6 +1,5 @@
 """Compose: any message there is, typed into a form, looked at, sent; and the same as a request to copy."""
 
-import secrets
 from typing import Any, Final
 
 from starlette.datastructures import UploadFile
@@ -14,7 +13,7 @@ from waypost.web.console.bubble_parts import BubbleFile
 from waypost.web.console.context import Console
 from waypost.web.console.entries import CONTACTS_MAX, KINDS, entry_of
 from waypost.web.console.interactive_entries import CARDS_MAX, CARDS_MIN, INTERACTIVE_KINDS, ROWS_MAX
-from waypost.web.console.outgoing import Look, Outgoing, Refusal
+from waypost.web.console.outgoing import SENT_BEFORE, Look, Outgoing, Refusal
 from waypost.web.console.routing import ConsoleRoute, action, page
 from waypost.web.console.snippets import snippets_of
 from waypost.web.console.template_picking import TemplateChoice, pick_template
@@ -26,7 +25,6 @@ from waypost.web.manage.problems import invalid
 FILE_SLOTS: Final = {"m_file": "m_id", "t_file": "t_media_id", "f_file": "f_media_id"}
 """Where a file can be chosen, and the field that then holds its media id."""
 _GROUPS_MAX: Final = 200
-_ONCE_BYTES: Final = 12
 _FROM_LINKS: Final = frozenset({"type", "interactive", "source", "t_template", "context", "r_message_id", "m_id"})
 """What a link to this page may fill in: nothing that could be a number or what somebody wrote."""
 
@@ -66,12 +64,10 @@ class ComposePage:
     async def send(self, visit: Visit) -> Response:
         """Send what was typed; what is refused is shown beside the form with everything still in it."""
         typed = await self._typed(visit)
-        kept = await self._outgoing.send(
-            visit, entry_of(typed), once=typed.line("once"), is_urgent=typed.is_checked("is_urgent")
-        )
+        kept = await self._outgoing.send(visit, entry_of(typed), is_urgent=typed.is_checked("is_urgent"))
         if isinstance(kept, Refusal):
             return await self._page(visit, typed, refused=kept)
-        notice = "This was sent before, and is not sent again." if kept.is_replay else "The message is accepted."
+        notice = SENT_BEFORE if kept.is_replay else "The message is accepted."
         return visit.redirect(f"/messages/{kept.ids[0]}", notice=notice)
 
     async def preview(self, visit: Visit) -> Response:
@@ -112,7 +108,6 @@ class ComposePage:
             template,
             status=200 if refused is None else 422,
             typed=typed,
-            once=typed.line("once") or secrets.token_urlsafe(_ONCE_BYTES),
             kinds=KINDS,
             interactive_kinds=INTERACTIVE_KINDS,
             refused=refused,

@@ -1,6 +1,5 @@
 """One conversation: what was said on both sides, what may be said now, and saying it."""
 
-import secrets
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,17 +20,16 @@ from waypost.web.console.bubbles import Stored, show_all
 from waypost.web.console.context import Console
 from waypost.web.console.conversations import WindowView, consent_words, views_of
 from waypost.web.console.entries import entry_of
-from waypost.web.console.outgoing import Outgoing, Refusal
+from waypost.web.console.outgoing import SENT_BEFORE, Outgoing, Refusal
 from waypost.web.console.routing import ConsoleRoute, action, page
 from waypost.web.console.template_picking import pick_template
 from waypost.web.console.typed import Typed
 from waypost.web.console.uploading import FORM_BYTES_MAX, Uploads
-from waypost.web.console.visit import Visit
+from waypost.web.console.visit import Visit, new_once
 from waypost.web.manage.problems import invalid, not_found
 
 PAGE_MESSAGES: Final = 40
 _LIVE_MESSAGES_MAX: Final = 200
-_ONCE_BYTES: Final = 12
 _ORIGIN: Final = "CONSOLE"
 _QUOTE_CHARACTERS: Final = 140
 
@@ -105,13 +103,13 @@ class ConversationPage:
         chat = await self._chat(visit)
         typed = await self._typed(visit)
         entry = await self._entry(visit, chat, typed)
-        kept = await self._outgoing.send(visit, entry, once=typed.line("once"))
+        kept = await self._outgoing.send(visit, entry)
         if isinstance(kept, Refusal):
             return await self._reply_page(visit, chat, typed, refused=kept)
         if not visit.is_htmx:
-            return visit.redirect(f"/conversations/{kept.ids[0]}")
+            return visit.redirect(f"/conversations/{kept.ids[0]}", notice=SENT_BEFORE if kept.is_replay else "")
         cleared = Typed([("source", typed.line("source")), ("type", typed.line("type"))])
-        response = await self._reply_page(visit, chat, cleared)
+        response = await self._reply_page(visit, chat, cleared, once=new_once())
         response.headers["hx-trigger-after-swap"] = '{"changed":null,"replied":null}'
         return response
 
@@ -130,7 +128,7 @@ class ConversationPage:
         """Put an emoji under a message, or take it back."""
         chat = await self._chat(visit)
         typed = Typed(visit.form.multi_items()).replaced({"type": "reaction", "r_emoji": visit.field("emoji")})
-        kept = await self._outgoing.send(visit, await self._entry(visit, chat, typed), once="")
+        kept = await self._outgoing.send(visit, await self._entry(visit, chat, typed))
         if isinstance(kept, Refusal):
             raise invalid(kept.code, kept.text, hint=f"{kept.what} {kept.next}".strip())
         if not visit.is_htmx:
@@ -235,9 +233,11 @@ class ConversationPage:
             )
         )
 
-    async def _reply_page(self, visit: Visit, chat: Chat, typed: Typed, *, refused: Refusal | None = None) -> Response:
+    async def _reply_page(
+        self, visit: Visit, chat: Chat, typed: Typed, *, refused: Refusal | None = None, **more: Any
+    ) -> Response:
         head = await self._head(visit, chat)
-        values = await self._reply_values(visit, chat, head, typed, refused=refused)
+        values = more | await self._reply_values(visit, chat, head, typed, refused=refused)
         message_id = visit.part("message_id")
         if visit.is_htmx:
             return visit.page("conversation_reply.html", head=head, message_id=message_id, **values)
@@ -271,7 +271,6 @@ class ConversationPage:
             look = await self._outgoing.look(visit, await self._entry(visit, chat, typed))
         return {
             "typed": typed,
-            "once": secrets.token_urlsafe(_ONCE_BYTES),
             "own_sources": [(one.id, one.name) for one in own],
             "is_open": is_open,
             "window": window,

@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 from starlette.responses import Response
 
+from waypost.accept.idempotency import Idempotency
 from waypost.domain.message import CANCELLABLE_STATES, MessageState
 from waypost.domain.pricing import PriceList, Pricing, calling_code, parse_pricing
 from waypost.domain.users import Role
@@ -25,6 +26,7 @@ from waypost.web.console.bubbles import Stored, show_all
 from waypost.web.console.context import Console
 from waypost.web.console.explaining import Explanation, explain
 from waypost.web.console.message_story import Moment, Told, tell_story, tellings
+from waypost.web.console.outgoing import SENT_BEFORE
 from waypost.web.console.routing import ConsoleRoute, action, page
 from waypost.web.console.upstream import RebuiltRequest, rebuild_request
 from waypost.web.console.visit import Visit
@@ -95,9 +97,18 @@ class MessagePage:
         """Send it again as a new message, by the rules of the API, and lead there."""
         message_id, editor = visit.part("message_id"), visit.editor
         draft = await visit.read(lambda tx: draft_again(tx, visit.account_id, message_id))
-        new_id = await send_again(self._console.send_desk, account=visit.account, draft=draft)
+        asked = f"resend {message_id}".encode()
+        kept = await send_again(
+            self._console.send_desk,
+            account=visit.account,
+            draft=draft,
+            idempotency=Idempotency.of(visit.once_key(asked), asked),
+        )
+        path = f"/messages/{kept.ids[0]}"
+        if kept.is_replay:
+            return visit.redirect(path, notice=SENT_BEFORE)
         await visit.change(lambda tx: note_resend(tx, editor, visit.account_id, message_id))
-        return visit.redirect(f"/messages/{new_id}", notice="Sent again: this is the new message.")
+        return visit.redirect(path, notice="Sent again: this is the new message.")
 
     async def cancel(self, visit: Visit) -> Response:
         """Take it back, while nothing has been done about it."""

@@ -4,7 +4,6 @@ What operators write, sent and looked at beforehand, through the very desk that 
 There are no rules here: an entry is a request body like any client's, and what the desk refuses is told in its words.
 """
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from waypost.web.console.explaining import words_of
 from waypost.web.console.visit import Visit
 from waypost.web.manage.problems import Problem, ProblemKind
 
+SENT_BEFORE: Final = "This was sent before, and is not sent again."
 _STAND_IN: Final = {"source": "none"}
 _STAND_IN_PERSON: Final = {"recipient_whatsapp": "12025550100", "recipient_type": "individual"}
 """What a preview is from and whom it is for as long as none has been named."""
@@ -61,23 +61,19 @@ class Outgoing:
         self._acceptor = console.acceptor
         self._directory = console.manage.directory
 
-    async def send(
-        self, visit: Visit, entry: dict[str, Any], *, once: str, is_urgent: bool = False
-    ) -> Acceptance | Refusal:
+    async def send(self, visit: Visit, entry: dict[str, Any], *, is_urgent: bool = False) -> Acceptance | Refusal:
         """
         Send one entry for the visitor's account; durable when this returns.
 
-        ``once`` is the form's own token: a form that is sent twice as it is, by a nervous click, sends one message.
-        Raises ``Problem`` while the gateway is overloaded, ``StoreUnavailableError``.
+        A form that is sent twice as it is, by a nervous click, sends one message. Raises ``Problem`` while the gateway
+        is overloaded and for a form without its token, ``StoreUnavailableError``.
         """
         status = self._desk.refuses(visit.account)
         if status is not None:
             raise _overloaded(status)
         body = _body(entry)
-        # The body is part of the key: what was changed and sent again is another message.
-        key = f"console {once} {_name_of(body)}" if once else None
         priority = Priority.HIGH if is_urgent else Priority.NORMAL
-        kept = await self._desk.take(visit.account, body, idempotency_key=key, priority=priority)
+        kept = await self._desk.take(visit.account, body, idempotency_key=visit.once_key(body), priority=priority)
         return Refusal.of(kept.error) if isinstance(kept, ContractRefusal) else kept
 
     async def look(self, visit: Visit, entry: dict[str, Any]) -> Look:
@@ -114,10 +110,6 @@ class Outgoing:
 
 def _body(entry: dict[str, Any]) -> bytes:
     return orjson.dumps({"message": [entry]})
-
-
-def _name_of(body: bytes) -> str:
-    return hashlib.sha256(body).hexdigest()[:32]
 
 
 def _overloaded(status: int) -> Problem:

@@ -37,7 +37,11 @@ class Uploads:
         self._slots = asyncio.Semaphore(_AT_ONCE_MAX)
 
     async def keep(self, visit: Visit, field: str) -> str:
-        """Return the media id of the file in this field of the form. Raises ``Problem``: there is none, or why not."""
+        """
+        Return the media id of the file in this field of the form. Raises ``Problem``: there is none, or why not.
+
+        A form that has a token and is sent twice keeps its file once, so that both times it asks for the same message.
+        """
         upload = visit.form.get(field)
         if not isinstance(upload, UploadFile) or not upload.filename:
             raise invalid(field, "no file was chosen", hint="Choose a file first.")
@@ -61,4 +65,5 @@ class Uploads:
                         hint="Delete files first, or raise WAYPOST_LIMITS__ACCOUNT_STORED_BYTES_MAX.",
                     )
                 filename = safe_filename(upload.filename)
-                return await self._keeper.keep(visit.account_id, file.path, facts, filename=filename)
+                once_key = visit.once_key(f"{field} {filename}".encode()) if visit.field("once") else None
+                return await self._keeper.keep(visit.account_id, file.path, facts, filename=filename, once_key=once_key)

@@ -2,8 +2,10 @@
 
 import hashlib
 import re
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, unquote
 
@@ -18,7 +20,7 @@ from waypost.store.transaction import Tx
 from waypost.web.console.context import PREFIX, Console
 from waypost.web.console.navigation import navigation
 from waypost.web.manage.editing import Editor
-from waypost.web.manage.problems import invalid
+from waypost.web.manage.problems import Problem, ProblemKind, invalid
 from waypost.web.manage.views import as_microseconds
 
 Result = TypeVar("Result")
@@ -29,6 +31,8 @@ _CURSOR_CHARACTERS_MAX: Final = 600
 _FILE_FORMS: Final = ("csv", "json")
 _DIGITS_SHOWN: Final = 2
 _PREFIX_SHOWN: Final = 4
+_ONCE_BYTES: Final = 12
+_ONCE: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _WAMID: Final = re.compile(r"wamid\.[A-Za-z0-9+/=_%\\-]+")
 """In whatever spelling: base64 for URLs or not, escaped for a URL or in JSON."""
 
@@ -160,6 +164,31 @@ class Visit:
         except (ValueError, OverflowError):
             raise invalid(name, "is no time", hint="Write it as 2031-03-05T09:00.") from None
 
+    @cached_property
+    def once(self) -> str:
+        """
+        The token that this page's forms carry so that each is obeyed once, however often it is sent.
+
+        A form that is shown again keeps its own; others get a new one.
+        """
+        return self.field("once") or new_once()
+
+    def once_key(self, what: bytes) -> str:
+        """
+        Return an idempotency key for ``what`` this form asks for: the same for the same form, sent as it is.
+
+        What was changed and sent again is something else, and has another key. Raises ``Problem``: the form has no
+        token, so nobody could tell a second click from a second wish.
+        """
+        once = self.field("once")
+        if not _ONCE.fullmatch(once):
+            raise Problem(
+                ProblemKind.INVALID,
+                "The form lacks the token by which it is known again when it is sent twice.",
+                hint="Load the page anew and send the form again; nothing was sent.",
+            )
+        return f"console {once} {hashlib.sha256(what).hexdigest()[:32]}"
+
     @property
     def cursor(self) -> str | None:
         """Where the page of a list begins; None at the beginning."""
@@ -200,7 +229,8 @@ class Visit:
         has this hash already, the answer is 204 and the page stays as it is.
         """
         text = self._rendered(template, **values)
-        version = hashlib.sha256(text.encode()).hexdigest()[:16]
+        # The tokens of forms are new each time: for them alone nothing need be fetched.
+        version = hashlib.sha256(text.replace(self.once, "").encode()).hexdigest()[:16]
         if self.request.headers.get("x-fragment") == version:
             return Response(status_code=204)
         return HTMLResponse(text.replace('data-version=""', f'data-version="{version}"', 1))
@@ -232,6 +262,7 @@ class Visit:
                 "visit": self,
                 "number": self.number,
                 "csrf_token": self.csrf_token,
+                "once": self.once,
                 "navigation": navigation(self) if self._session is not None else (),
                 "accounts": self._accounts(),
                 "now_us": console.manage.clock.now_us(),
@@ -249,3 +280,8 @@ class Visit:
         if session.user_account_id is not None:
             return [known[session.user_account_id]] if session.user_account_id in known else []
         return sorted(known.values(), key=lambda account: account.name.lower())
+
+
+def new_once() -> str:
+    """Return a token for a form that is obeyed once."""
+    return secrets.token_urlsafe(_ONCE_BYTES)

@@ -4,6 +4,8 @@ from typing import Final
 
 import orjson
 
+from waypost.accept.acceptor import Acceptance
+from waypost.accept.idempotency import Idempotency
 from waypost.contract.errors import ContractRefusal
 from waypost.domain.message import MessageDraft, MessageKind, Reaction, RecipientType, Template
 from waypost.store.content import decode_content
@@ -45,9 +47,9 @@ def draft_again(tx: Tx, account_id: str, message_id: str) -> MessageDraft:
     return _draft(row, content, facts)
 
 
-async def send_again(desk: SendDesk, *, account: Account, draft: MessageDraft) -> str:
+async def send_again(desk: SendDesk, *, account: Account, draft: MessageDraft, idempotency: Idempotency) -> Acceptance:
     """
-    Accept a draft by the rules of the API, and return the new message's id.
+    Accept a draft by the rules of the API; asked for once more under the same key, nothing is sent.
 
     Raises ``Problem`` with the contract's code and text where the API would refuse it.
     """
@@ -59,7 +61,7 @@ async def send_again(desk: SendDesk, *, account: Account, draft: MessageDraft) -
             hint="Try again when the queues on the overview are shorter.",
             retry_after_seconds=2,
         )
-    kept = await desk.keep(account, [draft])
+    kept = await desk.keep(account, [draft], idempotency=idempotency)
     if isinstance(kept, ContractRefusal):
         code, text = kept.error.code or "", kept.error.text
         raise Problem(
@@ -67,7 +69,7 @@ async def send_again(desk: SendDesk, *, account: Account, draft: MessageDraft) -
             f"The message was refused: {code} {text}",
             hint=_HINTS.get(code, "docs/errors.md explains each code. Nothing was sent."),
         )
-    return kept.ids[0]
+    return kept
 
 
 def note_resend(tx: Tx, editor: Editor, account_id: str, message_id: str) -> None:
