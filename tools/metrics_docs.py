@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from waypost.observe.metrics import list_metrics
+from prometheus_client import Counter, Gauge, Histogram
+
+from waypost.observe import Metrics
+from waypost.observe.histogram import LoopHistogram
 
 PATH = Path(__file__).parent.parent / "docs" / "metrics.md"
 _HEAD = """# Metrics
@@ -17,6 +20,18 @@ shards: add them up over nodes.
 | name | type | labels | meaning |
 | --- | --- | --- | --- |
 """
+
+
+def list_metrics() -> list[tuple[str, str, tuple[str, ...], str]]:
+    """Return (name as scraped, type, labels, help) of every metric of ours, in the order they are declared."""
+    rows = []
+    for collector in vars(Metrics()).values():
+        if isinstance(collector, Counter | Gauge | Histogram | LoopHistogram):
+            [family] = collector.collect()
+            name = f"{family.name}_total" if family.type == "counter" else family.name
+            labels = tuple(getattr(collector, "_labelnames", ()))
+            rows.append((name, family.type, labels, family.documentation))
+    return rows
 
 
 def render() -> str:

@@ -106,8 +106,8 @@ def _message_view(arguments: dict[str, Any]) -> replies.MessageView:
 _REPLIES: dict[str, Callable[[replies.FailureReplies, dict[str, Any], dict[str, Any]], replies.Reply | bytes]] = {
     "messages_accepted": lambda _, a, __: replies.messages_accepted(a["message_ids"]),
     "three_key": lambda _, __, case: replies.three_key(case["status"]),
-    "refused_by_policy": lambda failures, a, _: failures.refused_by_policy(
-        PolicyRefusal(FailureReason(a["reason"]), a.get("index"))
+    "refused_by_policy": lambda failures, a, _: failures.refused(
+        errors.refusal_of(PolicyRefusal(FailureReason(a["reason"]), a.get("index")))
     ),
     "failed": lambda failures, a, _: failures.failed(getattr(errors, a["error"])),
     "optin_not_found": lambda failures, a, _: failures.optin_not_found(a["phone_number"]),

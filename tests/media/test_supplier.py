@@ -8,15 +8,19 @@ from tests.media import samples
 from tests.media.supplying import DAY_US, NOW_US, MediaHouse
 
 from waypost.domain.errors import FailureReason
-from waypost.domain.message import MediaKind
-from waypost.media.supplier import MediaFailure, MediaReady, url_key_of
-from waypost.store.media import insert_upload, load_provider_media
+from waypost.domain.message import Attachment, MediaKind
+from waypost.media.supplier import MediaFailure, MediaReady
+from waypost.store.media import insert_upload, load_provider_media, media_key_of
 
 
 async def ensure_url(house: MediaHouse, name: str, *, kind: MediaKind | None = MediaKind.IMAGE, source_id: str = "s1"):
     url = house.server.url(name)
     return await house.supplier.ensure(
-        house.directory.now.sources[source_id], account_id="a", media_key=url_key_of(url), attachment_url=url, kind=kind
+        house.directory.now.sources[source_id],
+        account_id="a",
+        media_key=media_key_of(Attachment(url=url)),
+        attachment_url=url,
+        kind=kind,
     )
 
 
@@ -75,7 +79,7 @@ async def test_a_url_for_many_is_one_fetch_and_one_upload(media_house: MediaHous
     assert ready.filename == "a.jpg"
     assert media_house.server.fetches == [("a.jpg", 200)]
     assert len(media_house.server.uploads) == 1
-    key = ("a", "s1", url_key_of(media_house.server.url("a.jpg")))
+    key = ("a", "s1", media_key_of(Attachment(url=media_house.server.url("a.jpg"))))
     loaded = await media_house.database.read(lambda tx: load_provider_media(tx, [key], NOW_US))
     assert loaded[key].provider_media_id == ready.provider_media_id
     assert await asyncio.to_thread(os.listdir, media_house.fetcher._directory) == []

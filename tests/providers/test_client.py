@@ -82,8 +82,6 @@ async def test_a_phone_number_is_described(client, upstream: Upstream, source):
             "display_phone_number": "+1 202-555-0100",
             "quality_rating": "GREEN",
             "status": "CONNECTED",
-            "throughput": {"level": "STANDARD"},
-            "health_status": {"can_send_message": "AVAILABLE"},
         },
     )
 
@@ -92,18 +90,16 @@ async def test_a_phone_number_is_described(client, upstream: Upstream, source):
         verified_name="Shop",
         status="CONNECTED",
         quality_rating="GREEN",
-        throughput_level="STANDARD",
-        can_send="AVAILABLE",
     )
     assert upstream.requests[0][1].startswith(f"/v25.0/{NUMBER_ID}?fields=verified_name")
 
 
 async def test_odd_facts_of_a_number_are_left_empty(client, upstream: Upstream, source):
-    upstream.will_answer(200, {"verified_name": 7, "throughput": "HIGH"})
+    upstream.will_answer(200, {"verified_name": 7, "status": {}})
 
     facts = await client.get_phone_number(source)
 
-    assert (facts.verified_name, facts.throughput_level) == ("", "")
+    assert (facts.verified_name, facts.status) == ("", "")
 
 
 async def test_subscribed_apps_are_listed(client, upstream: Upstream, source):
@@ -113,7 +109,7 @@ async def test_subscribed_apps_are_listed(client, upstream: Upstream, source):
         {
             "data": [
                 {"whatsapp_business_api_data": app},
-                {"whatsapp_business_api_data": app, "override_callback_uri": "https://hook.example"},
+                {"whatsapp_business_api_data": app},
                 "odd",
             ]
         },
@@ -121,10 +117,7 @@ async def test_subscribed_apps_are_listed(client, upstream: Upstream, source):
 
     apps = await client.get_subscribed_apps(source, waba_id=WABA)
 
-    assert apps == (
-        SubscribedApp(id="100", name="Gateway", override_callback_uri=None),
-        SubscribedApp(id="100", name="Gateway", override_callback_uri="https://hook.example"),
-    )
+    assert apps == (SubscribedApp(id="100", name="Gateway"),) * 2
 
 
 @pytest.mark.parametrize("body", [{"data": None}, {}])

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from standardwebhooks import Webhook
 
-from waypost.sandbox import InspectorSettings, SandboxSettings, build_inspector, build_sandbox
+from waypost.sandbox import Inspector, InspectorSettings, SandboxSettings, build_sandbox
 
 from .conftest import running
 
@@ -46,7 +46,7 @@ async def make() -> AsyncIterator[Make]:
     async with aiohttp.ClientSession() as http:
 
         async def build(**settings: Any) -> Client:
-            inspector = build_inspector(InspectorSettings(**settings))
+            inspector = Inspector(InspectorSettings(**settings))
             context = running(build_sandbox(SandboxSettings(), inspector=inspector))
             contexts.append(context)
             return Client(http, await context.__aenter__())

@@ -191,8 +191,8 @@ def mounted() -> Any:
 
 
 async def test_it_works_below_another_applications_path(mounted: Any) -> None:
-    answer = await asked(mounted.asgi, f"/v23.0/{NUMBER_ID}", root_path="/meta")
-    home = await asked(mounted.asgi, "/sandbox/", root_path="/meta")
+    answer = await asked(mounted, f"/v23.0/{NUMBER_ID}", root_path="/meta")
+    home = await asked(mounted, "/sandbox/", root_path="/meta")
 
     assert answer.status == 200
     assert home.status == 200

@@ -15,12 +15,11 @@ from waypost.contract.errors import (
     ContractRefusal,
     FailedRecipient,
     optin_not_found,
-    refusal_of,
     remark_of,
 )
 from waypost.contract.times import format_date
 from waypost.domain.consent import ConsentAction
-from waypost.domain.errors import FailureReason, PolicyRefusal
+from waypost.domain.errors import FailureReason
 from waypost.domain.message import MessageKind, MessageState
 from waypost.domain.status import Status
 from waypost.domain.value import value
@@ -104,10 +103,6 @@ class FailureReplies:
             members["index"] = refusal.index
         body = orjson.dumps({"status": "failure", "error": members})
         return Reply(error.http_status if self._uses_4xx else 200, body)
-
-    def refused_by_policy(self, refusal: PolicyRefusal) -> Reply:
-        """Return the answer to a request that policy refuses."""
-        return self.refused(refusal_of(refusal))
 
     def failed(self, error: ContractError) -> Reply:
         """Return the answer to a request that fails as a whole for a reason of the contract's table."""

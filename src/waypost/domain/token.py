@@ -12,7 +12,6 @@ from typing import Final
 from waypost.domain.mac import hmac_sha256_hex
 from waypost.domain.value import value
 
-TOKEN_CHARACTERS_MAX: Final = 56
 ATTEMPT_NUMBER_MAX: Final = 0xFFFF
 
 _TAG_CHARACTERS: Final = 16

@@ -7,7 +7,6 @@ one answer.
 """
 
 import asyncio
-import hashlib
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -33,7 +32,7 @@ from waypost.store.media import (
     save_provider_media,
 )
 
-__all__ = ["MediaFailure", "MediaReady", "Supplier", "url_key_of"]
+__all__ = ["MediaFailure", "MediaReady", "Supplier"]
 
 UPLOADS_MAX: Final = 8
 LARGE_BYTES: Final = 16 << 20
@@ -229,8 +228,3 @@ class Supplier:
             case SendFailureKind.THROTTLED:
                 wait_seconds = max(RETRY_SECONDS[0], failure.retry_after_seconds or 0.0)
         return MediaFailure(reason=failure.reason, retry_after_seconds=wait_seconds, detail=failure.detail)
-
-
-def url_key_of(url: str) -> str:
-    """Return the media key of a URL."""
-    return URL_KEY + hashlib.sha256(url.encode()).hexdigest()

@@ -177,15 +177,3 @@ class Metrics:
             "Connections closed by the guard, by reason: full, address_full, header_timeout, slow_body, ...",
             ["reason"],
         )
-
-
-def list_metrics() -> list[tuple[str, str, tuple[str, ...], str]]:
-    """Return (name as scraped, type, labels, help) of every metric of ours, in the order they are declared."""
-    rows = []
-    for collector in vars(Metrics()).values():
-        if isinstance(collector, Counter | Gauge | Histogram | LoopHistogram):
-            [family] = collector.collect()
-            name = f"{family.name}_total" if family.type == "counter" else family.name
-            labels = tuple(getattr(collector, "_labelnames", ()))
-            rows.append((name, family.type, labels, family.documentation))
-    return rows

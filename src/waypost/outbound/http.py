@@ -19,9 +19,6 @@ from typing import NamedTuple, Protocol
 
 USER_AGENT = "Waypost/1"
 
-PUBLIC_UNREACHABLE = "The address could not be reached."
-"""What a customer is told whether an address was refused, blocked, silent or wrong: the fetcher is no port scanner."""
-
 
 class EndKind(Enum):
     """How a request ended without an answer. Values are stable: they stand in stored attempts and metrics."""
@@ -44,8 +41,7 @@ class OutboundError(Exception):
 
     `request_started` is False only when it is certain that no byte of the request left: the URL or address was refused,
     the name was not found, the connection or its TLS was not made, no connection came free. It is True whenever a byte
-    may have left. `detail` is for the operator's log; customers get `PUBLIC_UNREACHABLE`. `status` is the answer's with
-    BODY_TOO_LARGE, and None otherwise.
+    may have left. `detail` is for the operator's log. `status` is the answer's with BODY_TOO_LARGE, and None otherwise.
     """
 
     def __init__(self, kind: EndKind, *, request_started: bool, detail: str, status: int | None = None) -> None:

@@ -1,7 +1,7 @@
 """A pretend Meta: Graph API, webhooks and phones. It imports nothing else of this package, on purpose."""
 
 from waypost.sandbox.app import Sandbox, build_sandbox
-from waypost.sandbox.inspector import Inspector, InspectorSettings, build_inspector
+from waypost.sandbox.inspector import Inspector, InspectorSettings
 from waypost.sandbox.server import serve
 from waypost.sandbox.settings import SandboxSettings
 
@@ -10,7 +10,6 @@ __all__ = [
     "InspectorSettings",
     "Sandbox",
     "SandboxSettings",
-    "build_inspector",
     "build_sandbox",
     "serve",
 ]

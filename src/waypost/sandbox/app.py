@@ -99,11 +99,6 @@ class Sandbox:
         with _collector_paused():
             self._load()
 
-    @property
-    def asgi(self) -> "Sandbox":
-        """The ASGI application, which is the sandbox itself."""
-        return self
-
     def reached_at(self, url: str) -> None:
         """Take the address the server was bound to, unless the settings name one."""
         if not self.settings.base_url:

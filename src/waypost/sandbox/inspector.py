@@ -304,8 +304,3 @@ def _message_ids(content: Any) -> set[str]:
         if isinstance(context, dict):
             found.add(context.get("ncmessage_id"))
     return {one for one in found if isinstance(one, str) and one}
-
-
-def build_inspector(settings: InspectorSettings | None = None) -> Inspector:
-    """Build an inspector, reading back `data_dir` if there is one; raise ValueError for a secret that is none."""
-    return Inspector(settings or InspectorSettings())

@@ -16,10 +16,7 @@ from waypost.providers.cloud_api.ends import read_broken_end, read_failure, read
 from waypost.providers.cloud_api.limits import ANSWER_BYTES_MAX
 from waypost.providers.cloud_api.payloads import encode_message
 
-_PHONE_NUMBER_FIELDS = (
-    "verified_name,display_phone_number,quality_rating,status,code_verification_status,name_status,throughput,"
-    "health_status"
-)
+_PHONE_NUMBER_FIELDS = "verified_name,display_phone_number,quality_rating,status"
 
 
 @value
@@ -30,17 +27,14 @@ class PhoneNumberFacts:
     verified_name: str
     status: str
     quality_rating: str
-    throughput_level: str
-    can_send: str
 
 
 @value
 class SubscribedApp:
-    """An app that gets the business account's webhooks; ``override_callback_uri`` None: at the app's own URL."""
+    """An app that gets the business account's webhooks."""
 
     id: str
     name: str
-    override_callback_uri: str | None
 
 
 class CloudApiClient:
@@ -134,8 +128,6 @@ class CloudApiClient:
             verified_name=_text(found.get("verified_name")),
             status=_text(found.get("status")),
             quality_rating=_text(found.get("quality_rating")),
-            throughput_level=_text(_member(found, "throughput").get("level")),
-            can_send=_text(_member(found, "health_status").get("can_send_message")),
         )
 
     async def get_subscribed_apps(
@@ -151,7 +143,6 @@ class CloudApiClient:
             SubscribedApp(
                 id=_text(_member(entry, "whatsapp_business_api_data").get("id")),
                 name=_text(_member(entry, "whatsapp_business_api_data").get("name")),
-                override_callback_uri=_text(entry.get("override_callback_uri")) or None,
             )
             for entry in entries
         )
