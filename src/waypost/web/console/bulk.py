@@ -18,7 +18,7 @@ from waypost.web.console.bubble_parts import Bubble
 from waypost.web.console.bubbles import Stored, show_all
 from waypost.web.console.context import Console
 from waypost.web.console.routing import ConsoleRoute, action, page
-from waypost.web.console.tables import Column, Listing, Rows
+from waypost.web.console.tables import Column, Listing, Rows, rows_by_key
 from waypost.web.console.visit import Visit
 from waypost.web.manage.bulk_editing import cancel_bulk, pause_bulk, start_bulk
 from waypost.web.manage.bulk_following import cancel_all_messages, found_bulk, open_result
@@ -213,8 +213,7 @@ class BulkPage:
             found = await visit.read(
                 lambda tx: list_bulks(tx, visit.account_id, before=cursor or BEFORE_ALL, at_most=at_most)
             )
-            following = found[-1].id if len(found) == at_most else None
-            return Rows(rows=[_row(one) for one in found], next_cursor=following)
+            return rows_by_key(found, _row, key=lambda bulk: bulk.id, at_most=at_most)
 
         return Listing(
             name="bulk-sends",

@@ -11,7 +11,7 @@ from waypost.web.auth import ACCOUNT_SCOPES, Scope
 from waypost.web.console.context import Console
 from waypost.web.console.forms import build_request
 from waypost.web.console.routing import ConsoleRoute, action, page
-from waypost.web.console.tables import Column, Listing, Rows
+from waypost.web.console.tables import Column, Listing, Rows, rows_by_key
 from waypost.web.console.visit import Visit
 from waypost.web.manage.editing import add_key, end_key
 from waypost.web.manage.problems import Problem, ProblemKind, invalid
@@ -53,8 +53,9 @@ class KeysPage:
 
         async def fetch(cursor: str | None, at_most: int) -> Rows:
             records = await visit.read(lambda tx: list_keys(tx, visit.account_id, after=cursor or "", at_most=at_most))
-            following = records[-1].id if len(records) == at_most else None
-            return Rows(rows=[_shown(record, now_us=now_us) for record in records], next_cursor=following)
+            return rows_by_key(
+                records, lambda record: _shown(record, now_us=now_us), key=lambda record: record.id, at_most=at_most
+            )
 
         listing = Listing(name="keys", columns=_COLUMNS, fetch=fetch, empty=_EMPTY)
         if visit.wants_file:

@@ -143,6 +143,14 @@ def rows_of(found: Page[Item], shown: Callable[[Item], Row]) -> Rows:
     )
 
 
+def rows_by_key(
+    found: Sequence[Item], shown: Callable[[Item], Row], *, key: Callable[[Item], str], at_most: int
+) -> Rows:
+    """Return a page of items in the order of a key; behind a full one the next begins after the key of its last."""
+    following = key(found[-1]) if len(found) == at_most else None
+    return Rows(rows=[shown(item) for item in found], next_cursor=following)
+
+
 def all_of(rows: Sequence[Row]) -> Fetch:
     """Return what fetches rows that are few enough for one page."""
 

@@ -27,7 +27,7 @@ from waypost.web.console.context import PREFIX, Console
 from waypost.web.console.forms import build_request
 from waypost.web.console.outbound_bubbles import template_bubble
 from waypost.web.console.routing import ConsoleRoute, action, page
-from waypost.web.console.tables import Column, Listing, Rows
+from waypost.web.console.tables import Column, Listing, Rows, rows_by_key
 from waypost.web.console.template_forms import (
     BUTTON_KINDS,
     FILE_HEADERS,
@@ -102,8 +102,7 @@ class TemplatesPage:
             records = await visit.read(
                 lambda tx: page_templates(tx, visit.account_id, wanted, after=cursor or "", at_most=at_most)
             )
-            following = records[-1].provider_id if len(records) == at_most else None
-            return Rows(rows=[_shown(record) for record in records], next_cursor=following)
+            return rows_by_key(records, _shown, key=lambda record: record.provider_id, at_most=at_most)
 
         listing = Listing(name="templates", columns=_COLUMNS, fetch=fetch, empty=_EMPTY, query=chosen)
         if visit.wants_file:
