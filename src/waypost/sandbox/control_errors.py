@@ -18,17 +18,25 @@ PAGE_HEADERS = {
 
 
 class ControlError(Exception):
-    """A refusal of the control API: an HTTP status, a short code, a sentence, and a hint at what to do."""
+    """
+    A refusal of the control API: an HTTP status, a short code, a sentence, and a hint at what to do.
 
-    def __init__(self, status: int, error: str, message: str, hint: str) -> None:
+    `retry_after_seconds` says when to ask again; None where asking again would not help.
+    """
+
+    def __init__(
+        self, status: int, error: str, message: str, hint: str, *, retry_after_seconds: int | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.error = error
         self.message = message
         self.hint = hint
+        self.retry_after_seconds = retry_after_seconds
 
 
 def bad_request(message: str, hint: str) -> ControlError:
+    """Return the refusal of a request that is not as it must be."""
     return ControlError(400, "bad_request", message, hint)
 
 
@@ -42,7 +50,10 @@ async def refuse(request: Request, error: Exception) -> Response:
     del request
     assert isinstance(error, ControlError)
     body = {"error": error.error, "message": error.message, "hint": error.hint}
-    return answer(body, error.status)
+    response = answer(body, error.status)
+    if error.retry_after_seconds is not None:
+        response.headers["retry-after"] = str(error.retry_after_seconds)
+    return response
 
 
 async def refuse_unknown(request: Request, error: Exception) -> Response:

@@ -112,13 +112,10 @@ class PhoneControl:
 
     async def media(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the bytes of any medium, for checkers and pages; no token is asked for."""
+        del receive
         medium = self._sandbox.media.find_for_view(scope["path_params"]["media_id"])
         if medium is None:
-            refusal = answer(
-                {"error": "not_found", "message": "There is no such media.", "hint": "See media_url of a message."}, 404
-            )
-            await refusal(scope, receive, send)
-            return
+            raise ControlError(404, "not_found", "There is no such media.", "See media_url of a message.")
         data = await asyncio.to_thread(self._sandbox.media.read, medium)
         mime_type, headers = media_headers(medium.mime_type, medium.filename)
         await send_ranged(scope, send, data=data, mime_type=mime_type, more=headers)

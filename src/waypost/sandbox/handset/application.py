@@ -41,15 +41,18 @@ class Handset:
         self.feed = Feed(changes=sandbox.network.changes, views=self._views, closing=sandbox.closing)
 
     async def to_page(self, request: Request) -> Response:
+        """Lead to the page, whose own links need the slash at the end."""
         del request
         return RedirectResponse("handset/", status_code=308)
 
     async def page(self, request: Request) -> Response:
+        """Return the page."""
         page = self._files.answer(request, "handset.html")
         assert page is not None
         return page
 
     async def static(self, request: Request) -> Response:
+        """Return a script, style or picture of the page; 404 lists what there is."""
         found = self._files.answer(request, request.path_params["name"])
         if found is None:
             hint = f"There are: {', '.join(self._files.names())}."
@@ -80,43 +83,34 @@ class Handset:
 
     async def linked(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a file that a card of a message has by link, fetched as Meta would."""
+        del receive
         wamid, place = scope["path_params"]["wamid"], scope["path_params"]["place"]
         entry = self._sandbox.ledger.by_wamid.get(wamid)
         medium = None if entry is None else await self._contents.linked(entry, place)
         if medium is None:
-            refusal = answer(
-                {
-                    "error": "not_found",
-                    "message": "The link of this message leads to no file that can be shown.",
-                    "hint": "Open the link from the machine that the sandbox runs on.",
-                },
+            raise ControlError(
                 404,
+                "not_found",
+                "The link of this message leads to no file that can be shown.",
+                "Open the link from the machine that the sandbox runs on.",
             )
-            await refusal(scope, receive, send)
-            return
         data = await asyncio.to_thread(self._sandbox.media.read, medium)
         mime_type, headers = media_headers(medium.mime_type, medium.filename)
         await send_ranged(scope, send, data=data, mime_type=mime_type, more=headers)
 
     async def live(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Tell of changes on `phones` (numbers, with commas between them) as they happen; 503 when too many listen."""
-        request = Request(dict(scope), receive)
-        phones = _phones_of(request)
-        if self.feed.is_full or len(phones) > PHONES_FOLLOWED_MAX:
-            status = 400 if len(phones) > PHONES_FOLLOWED_MAX else 503
-            message, hint = (
-                (f"More than {PHONES_FOLLOWED_MAX} phones are named.", "Show fewer phones.")
-                if status == 400
-                else (
-                    f"{SUBSCRIBERS_MAX} pages are already live.",
-                    "Close other tabs that show the handset; this one tries again by itself.",
-                )
+        phones = _phones_of(Request(dict(scope), receive))
+        if len(phones) > PHONES_FOLLOWED_MAX:
+            raise bad_request(f"More than {PHONES_FOLLOWED_MAX} phones are named.", "Show fewer phones.")
+        if self.feed.is_full:
+            raise ControlError(
+                503,
+                "too_many_pages",
+                f"{SUBSCRIBERS_MAX} pages are already live.",
+                "Close other tabs that show the handset; this one tries again by itself.",
+                retry_after_seconds=5,
             )
-            word = "bad_request" if status == 400 else "too_many_pages"
-            refusal = answer({"error": word, "message": message, "hint": hint}, status)
-            refusal.headers["retry-after"] = "5"
-            await refusal(scope, receive, send)
-            return
         await self.feed.serve(receive, send, phones=frozenset(phones))
 
 

@@ -147,11 +147,13 @@ class Links:
         self.found: list[tuple[str, str]] = []
 
     def add(self, kind: str, link: str) -> str:
+        """Note a link to a file of this kind, and return its address."""
         self.found.append((kind, link))
         return f"linked/{quote(self._wamid, safe='')}/{len(self.found) - 1}"
 
 
 def media_view(medium: Medium) -> Spec:
+    """Return what the page needs to show a file; its URL is relative to the handset's page."""
     return {
         "url": f"../media/{medium.media_id}",
         "mime_type": medium.mime_type,

@@ -35,6 +35,7 @@ class Subscriber:
         self.woken = asyncio.Event()
 
     def message_changed(self, phone: str, wamid: str) -> None:
+        """Note that a message of a phone has changed; of phones that the page does not show, nothing is noted."""
         if phone not in self._phones or self._is_overrun:
             return
         self._messages[(phone, wamid)] = None
@@ -44,6 +45,7 @@ class Subscriber:
         self.woken.set()
 
     def directory_changed(self) -> None:
+        """Note that there are other phones, numbers or groups than before, or that one of them has changed."""
         self._is_stale = True
         self.woken.set()
 
@@ -89,6 +91,7 @@ class Feed:
 
     @property
     def is_full(self) -> bool:
+        """Whether as many pages are live as may be."""
         return self.subscribers >= SUBSCRIBERS_MAX
 
     async def serve(self, receive: Receive, send: Send, *, phones: frozenset[str]) -> None:

@@ -37,6 +37,7 @@ class Files:
                 self._files[entry.name] = _File(body=body, media_type=media_type, tag=tag)
 
     def names(self) -> list[str]:
+        """Return what there is, by name."""
         return sorted(self._files)
 
     def answer(self, request: Request, name: str) -> Response | None:

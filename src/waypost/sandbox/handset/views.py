@@ -61,6 +61,7 @@ class Views:
         return None if phone is None or entry is None else self.message(phone, entry)
 
     def message(self, phone: Phone, entry: Accepted | Inbound) -> Spec:
+        """Return a message as this phone has it: written by it, by another of its group, or by a business."""
         if isinstance(entry, Accepted):
             return self._received(phone, entry)
         content, reply_to = self._contents.sent(entry)
