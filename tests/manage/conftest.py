@@ -28,6 +28,7 @@ from waypost.store.sealing import Sealer
 from waypost.web.auth import ACCOUNT_SCOPES, Authenticator, Scope
 from waypost.web.manage.app import build_manage_app
 from waypost.web.manage.context import ManageContext
+from waypost.web.manage.export_places import ExportPlaces
 
 NOBODY = "http://127.0.0.1:9"
 """Where no provider answers."""
@@ -165,6 +166,7 @@ async def api(
         clock=clock,
         ids=UuidFactory(),
         calls=GraphCalls(provider, base_urls={"meta": NOBODY, "sandbox": NOBODY}, clock=clock),
+        exports=ExportPlaces(at_most=3, at_most_of_account=2),
         notify_now=lambda: woken.append("notify"),
         dispatch_now=lambda: woken.append("dispatch"),
         lanes_ended=lambda lanes: woken.append("dispatch"),

@@ -1,8 +1,10 @@
 """Exports: three forms of the same rows, in memory that does not grow with them."""
 
+import asyncio
 import csv
 import io
 import tracemalloc
+from collections.abc import AsyncIterator
 
 import orjson
 import pytest
@@ -12,6 +14,8 @@ from tests.store.rows import NOW_US, add
 from waypost.domain.ids import first_id_at
 from waypost.store.tallies import HOUR_US
 from waypost.web.manage import export_routes
+from waypost.web.manage.export_places import ExportPlaces
+from waypost.web.manage.problems import Problem
 from waypost.web.reports import exporting
 from waypost.web.reports.exporting import (
     COLUMNS,
@@ -74,6 +78,51 @@ async def test_an_export_that_cannot_be_made_says_what_to_do(api, monkeypatch):
     assert (missing.status, no_span.status) == (409, 422)
     assert "waypost[parquet]" in missing.json["hint"]
     assert export_routes.PARQUET_MISSING in missing.json["hint"]
+
+
+async def test_so_many_exports_run_at_once_and_who_comes_beyond_is_told_to_wait(api):
+    places, path = api.context.exports, f"/exports/messages?{SPAN}"
+    nothing = "/bulk-sends/01c17ac6-a3d0-7000-8000-0000000000ff"
+
+    async def statuses(**options) -> list[int]:
+        files = [path, f"{nothing}/result.csv", f"{nothing}/outcomes"]
+        answers = [await api.get(one, **options) for one in files]
+        return [one.status for one in [*answers, await api.post("/consents/file", json={}, **options)]]
+
+    with places.place("a"), places.place("a"):
+        assert [429] * 4 == await statuses()
+        refused = await api.get(path)
+        assert [200, 404, 404, 200] == await statuses(key="b")
+        with places.place("c"):
+            full = await api.get(path, key="b")
+    assert [200, 404, 404, 200] == await statuses(), "whatever came of the others, their places are free"
+
+    assert (refused.headers["retry-after"], full.headers["retry-after"]) == ("5", "5")
+    assert refused.json["detail"] == "2 exports of this account run already."
+    assert (full.status, full.json["detail"]) == (429, "3 exports run already.")
+
+
+async def test_the_place_of_an_export_is_free_when_its_reader_leaves():
+    places = ExportPlaces(at_most=1, at_most_of_account=1)
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"more"
+
+    async def leaves() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def send(_: object) -> None:
+        with pytest.raises(Problem), places.place("a"):
+            pass
+        await asyncio.sleep(0)
+
+    with places.place("a") as place:
+        response = place.stream(endless(), media_type="text/csv", filename="a.csv")
+    await response({"type": "http", "asgi": {"spec_version": "2.3"}}, leaves, send)
+
+    with places.place("a"):
+        pass
 
 
 @pytest.mark.parametrize("form", ExportFormat)

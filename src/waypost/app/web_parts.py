@@ -31,6 +31,7 @@ from waypost.web.console.live import LiveHub
 from waypost.web.exchange import AsgiApp, Receive, Scope, Send
 from waypost.web.gateway import GatewayApp
 from waypost.web.manage.context import ManageContext, webhook_policy
+from waypost.web.manage.export_places import ExportPlaces
 from waypost.web.metainfo import build_metainfo
 from waypost.web.operations import Check, OperationsApp
 from waypost.web.receiver import CloudApiReceiver
@@ -96,6 +97,8 @@ class WebParts:
             on_accepted=self._wake_dispatcher,
         )
         self._send_desk = SendDesk(self._acceptor, foundation.clock, SendMetrics(foundation.metrics), overload)
+        limits = foundation.settings.limits
+        self._exports = ExportPlaces(at_most=limits.exports_max, at_most_of_account=limits.account_exports_max)
         is_accepting = "accept" in roles
         self.app = GatewayApp(
             api=self._api() if is_accepting else None,
@@ -308,6 +311,7 @@ class WebParts:
             clock=foundation.clock,
             ids=foundation.ids,
             calls=self._calls,
+            exports=self._exports,
             notify_now=self._wake_notifier,
             dispatch_now=self._wake_dispatcher,
             feed_now=self._wake_feeder,

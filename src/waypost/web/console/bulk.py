@@ -4,7 +4,7 @@ from collections import OrderedDict, deque
 from typing import Any, Final
 
 import orjson
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from waypost.contract.errors import ContractRefusal
 from waypost.contract.requests import parse_entry
@@ -120,7 +120,8 @@ class BulkPage:
         def look(tx: Tx) -> tuple[BulkRecord, dict[tuple[int, int | None], int]]:
             return found_bulk(tx, visit.account_id, bulk_id), count_outcomes(tx, visit.account_id, bulk_id)
 
-        bulk, counts = await visit.read(look)
+        with self._manage.exports.place(visit.account_id):
+            bulk, counts = await visit.read(look)
         is_cancelled = bulk.state == BulkState.CANCELLED
         lines = [
             (outcome_of(state, is_cancelled=is_cancelled), "" if of is None else status_name(of), count)
@@ -131,9 +132,9 @@ class BulkPage:
     async def result(self, visit: Visit) -> Response:
         """Stream what became of every row, as CSV; numbers as the visitor may see them."""
         bulk_id = visit.part("bulk_id")
-        lines = await open_result(self._manage, visit.account_id, bulk_id, number=visit.number)
-        headers = {"content-disposition": f'attachment; filename="{bulk_id}.result.csv"'}
-        return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+        with self._manage.exports.place(visit.account_id) as place:
+            lines = await open_result(self._manage, visit.account_id, bulk_id, number=visit.number)
+            return place.stream(lines, media_type="text/csv; charset=utf-8", filename=f"{bulk_id}.result.csv")
 
     async def start(self, visit: Visit) -> Response:
         """Let a draft or a paused one run."""

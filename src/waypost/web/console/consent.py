@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from waypost.contract.consents import parse_recipients
 from waypost.domain.address import RECIPIENT_DIGITS_MIN, digits_of
@@ -122,16 +122,17 @@ class ConsentPage:
         async def read(last: ConsentRecord | HistoryEntry | None) -> Page:
             return await visit.read(lambda tx: read_page(tx, visit.account_id, kind, last=last))  # type: ignore[arg-type]
 
-        first = await read(None)
+        with self._console.manage.exports.place(visit.account_id) as place:
+            first = await read(None)
 
-        async def page_behind(last: ConsentRecord | HistoryEntry | None) -> Page:
-            return first if last is None else await read(last)
+            async def page_behind(last: ConsentRecord | HistoryEntry | None) -> Page:
+                return first if last is None else await read(last)
 
-        return StreamingResponse(
-            stream_file(kind, form, page_behind, show_number=visit.number),  # type: ignore[arg-type]
-            media_type=MEDIA_TYPES[form],
-            headers={"content-disposition": f'attachment; filename="{kind}.{form}"'},
-        )
+            return place.stream(
+                stream_file(kind, form, page_behind, show_number=visit.number),  # type: ignore[arg-type]
+                media_type=MEDIA_TYPES[form],
+                filename=f"{kind}.{form}",
+            )
 
     async def record(self, visit: Visit) -> Response:
         """Record something about a number that was typed, and show where it stands then."""

@@ -114,15 +114,9 @@ class Listing:
         )
 
     async def file(self, visit: "Visit") -> Response:
-        """Return all rows, 10,000 at most, as CSV or JSON."""
-        rows: list[Row] = []
-        cursor = None
-        while len(rows) < FILE_ROWS_MAX:
-            page = await self.fetch(cursor, min(_FILE_PAGE_ROWS, FILE_ROWS_MAX - len(rows)))
-            rows += page.rows
-            cursor = page.next_cursor
-            if cursor is None:
-                break
+        """Return all rows, 10,000 at most, as CSV or JSON. Raises ``Problem`` where enough exports run already."""
+        with visit.console.manage.exports.place(visit.account_id if visit.has_account else ""):
+            rows = await self._rows()
         records = [{column.key: _plain(visit, column, row) for column in self.columns} for row in rows]
         if visit.wants_file == "json":
             body, media_type = orjson.dumps(records, option=orjson.OPT_INDENT_2), "application/json"
@@ -131,6 +125,17 @@ class Listing:
             body, media_type = csv_text(lines).encode(), "text/csv; charset=utf-8"
         headers = {"content-disposition": f'attachment; filename="{self.name}.{visit.wants_file}"'}
         return Response(body, media_type=media_type, headers=headers)
+
+    async def _rows(self) -> list[Row]:
+        rows: list[Row] = []
+        cursor = None
+        while len(rows) < FILE_ROWS_MAX:
+            page = await self.fetch(cursor, min(_FILE_PAGE_ROWS, FILE_ROWS_MAX - len(rows)))
+            rows += page.rows
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        return rows
 
 
 def rows_of(found: Page[Item], shown: Callable[[Item], Row]) -> Rows:

@@ -153,12 +153,13 @@ class BulkRoutes:
         )
 
     async def outcomes(self, caller: Calling, bulk_id: str) -> Listing[BulkOutcomeView]:
-        """Count rows by what became of them. Looks at every row: not for asking each second."""
+        """Count rows by what became of them. Looks at every row, and counts as an export while it does."""
 
         def look(tx: Tx) -> tuple[BulkRecord, dict[tuple[int, int | None], int]]:
             return found_bulk(tx, caller.account_id, bulk_id), count_outcomes(tx, caller.account_id, bulk_id)
 
-        record, counts = await self._context.read(look, account_id=caller.account_id)
+        with self._context.exports.place(caller.account_id):
+            record, counts = await self._context.read(look, account_id=caller.account_id)
         is_cancelled = record.state == BulkState.CANCELLED
         return Listing(
             items=[
@@ -174,13 +175,10 @@ class BulkRoutes:
 
     async def result(self, caller: Calling, bulk_id: str) -> StreamingResponse:
         """Read what became of every row, as CSV: position, recipient, outcome, message_id, status, remark."""
-        # The first page is read before the answer begins: what is wrong is then still told with its own status.
-        lines = await open_result(self._context, caller.account_id, bulk_id)
-        return StreamingResponse(
-            lines,
-            media_type="text/csv",
-            headers={"content-disposition": f'attachment; filename="{bulk_id}.result.csv"'},
-        )
+        with self._context.exports.place(caller.account_id) as place:
+            # The first page is read before the answer begins: what is wrong is then still told with its own status.
+            lines = await open_result(self._context, caller.account_id, bulk_id)
+            return place.stream(lines, media_type="text/csv", filename=f"{bulk_id}.result.csv")
 
 
 _CSV: Final = {"type": "string", "examples": [",".join(RESULT_COLUMNS)]}

@@ -69,17 +69,18 @@ class ConsentRoutes:
 
         Pages are read one after the other: what changes meanwhile may or may not be in the file.
         """
-        # The first page is read before the answer begins: a database that is away is then still told as 503.
-        first = await self._page(caller.account_id, request, None)
+        with self._context.exports.place(caller.account_id) as place:
+            # The first page is read before the answer begins: a database that is away is then still told as 503.
+            first = await self._page(caller.account_id, request, None)
 
-        async def read(last: ConsentRecord | HistoryEntry | None) -> Page:
-            return first if last is None else await self._page(caller.account_id, request, last)
+            async def read(last: ConsentRecord | HistoryEntry | None) -> Page:
+                return first if last is None else await self._page(caller.account_id, request, last)
 
-        return StreamingResponse(
-            stream_file(request.content, request.form, read),
-            media_type=MEDIA_TYPES[request.form],
-            headers={"content-disposition": f'attachment; filename="{request.content}.{request.form}"'},
-        )
+            return place.stream(
+                stream_file(request.content, request.form, read),
+                media_type=MEDIA_TYPES[request.form],
+                filename=f"{request.content}.{request.form}",
+            )
 
     async def _page(self, account_id: str, request: ConsentFile, last: ConsentRecord | HistoryEntry | None) -> Page:
         return await self._context.read(

@@ -15,6 +15,7 @@ from waypost.store.sealing import Sealer
 from waypost.store.transaction import Tx
 from waypost.web.auth import Authenticator, Principal
 from waypost.web.manage.editing import Editor
+from waypost.web.manage.export_places import ExportPlaces
 
 Result = TypeVar("Result")
 
@@ -35,6 +36,7 @@ class ManageContext:
     ``notify_now``, ``dispatch_now`` and ``feed_now`` are called after a change that gives the notifier, the dispatcher
     or the feeder of bulk sends work;
     ``lanes_ended`` with the lanes of messages that were ended before they were sent.
+    ``exports`` has the places of those that run.
     """
 
     database: Database
@@ -45,6 +47,7 @@ class ManageContext:
     clock: Clock
     ids: IdFactory
     calls: GraphCalls
+    exports: ExportPlaces
     notify_now: Callable[[], None] = do_nothing
     dispatch_now: Callable[[], None] = do_nothing
     feed_now: Callable[[], None] = do_nothing

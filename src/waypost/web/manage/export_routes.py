@@ -79,14 +79,14 @@ class ExportRoutes:
                 ProblemKind.CONFLICT, "This gateway cannot write Parquet.", hint=f"{PARQUET_MISSING}; or ask for csv."
             ) from error
         reader = PageReader(kind, account_id, from_us=as_microseconds(since), until_us=as_microseconds(until))
-        # The first page is read before the answer begins, so that a store that is away is told as what it is.
-        first = await self._context.read(reader.read, account_id=account_id)
-        filename = f"waypost-{kind.value}.{'ndjson' if form is ExportFormat.JSON else form.value}"
-        return StreamingResponse(
-            self._parts(reader, encoder, first, account_id),
-            media_type=form.media_type,
-            headers={"content-disposition": f'attachment; filename="{filename}"'},
-        )
+        with self._context.exports.place(account_id) as place:
+            # The first page is read before the answer begins, so that a store that is away is told as what it is.
+            first = await self._context.read(reader.read, account_id=account_id)
+            return place.stream(
+                self._parts(reader, encoder, first, account_id),
+                media_type=form.media_type,
+                filename=f"waypost-{kind.value}.{'ndjson' if form is ExportFormat.JSON else form.value}",
+            )
 
     async def _parts(
         self, reader: PageReader, encoder: Encoder, first: list[dict[str, Any]] | None, account_id: str

@@ -32,7 +32,7 @@ class ProblemKind(Enum):
     TOO_LARGE = _Kind("too-large", 413, "The request is too large")
     UNSUPPORTED_MEDIA_TYPE = _Kind("unsupported-media-type", 415, "The body must be JSON")
     INVALID = _Kind("invalid", 422, "The request breaks a rule")
-    THROTTLED = _Kind("throttled", 429, "Too many tries")
+    THROTTLED = _Kind("throttled", 429, "Too many requests")
     DEFECT = _Kind("defect", 500, "Waypost has a defect")
     PROVIDER_BUSY = _Kind("provider-busy", 429, "The provider wants fewer calls")
     PROVIDER_AWAY = _Kind("provider-away", 502, "The provider did not answer")

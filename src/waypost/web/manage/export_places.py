@@ -1,0 +1,96 @@
+"""
+How many exports run at once: each reads the store as fast as its reader takes the file, for minutes maybe.
+
+    with context.exports.place(account_id) as place:
+        first = await ...                       # what is wrong is told with its own status
+        return place.stream(parts, media_type="text/csv", filename="messages.csv")
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from waypost.web.manage.problems import Problem, ProblemKind
+
+_RETRY_SECONDS: Final = 5
+
+
+class ExportPlaces:
+    """The places of a process, ``at_most`` in all and ``at_most_of_account`` of each account."""
+
+    def __init__(self, *, at_most: int, at_most_of_account: int) -> None:
+        self._at_most = at_most
+        self._at_most_of_account = at_most_of_account
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def place(self, account_id: str) -> "Iterator[ExportPlace]":
+        """
+        Hold a place inside the block, and beyond it until an answer that was made of it has been sent.
+
+        Raises ``Problem``: all are taken. Nobody waits for one, since the wait could be long.
+        """
+        if self._taken[account_id] >= self._at_most_of_account:
+            raise _busy(f"{self._at_most_of_account} exports of this account run already.")
+        if self._taken.total() >= self._at_most:
+            raise _busy(f"{self._at_most} exports run already.")
+        self._taken[account_id] += 1
+        place = ExportPlace(lambda: self._give_back(account_id))
+        try:
+            yield place
+        finally:
+            if not place.is_handed_on:
+                self._give_back(account_id)
+
+    def _give_back(self, account_id: str) -> None:
+        self._taken[account_id] -= 1
+        if not self._taken[account_id]:
+            del self._taken[account_id]
+
+
+class ExportPlace:
+    """One place, held."""
+
+    def __init__(self, give_back: Callable[[], None]) -> None:
+        self._give_back = give_back
+        self.is_handed_on = False
+
+    def stream(
+        self, parts: AsyncIterator[bytes] | AsyncIterator[str], *, media_type: str, filename: str
+    ) -> StreamingResponse:
+        """Return the answer that streams a file to be saved, and gives the place back when it has ended, anyhow."""
+        self.is_handed_on = True
+        headers = {"content-disposition": f'attachment; filename="{filename}"'}
+        return _Stream(parts, media_type=media_type, headers=headers, give_back=self._give_back)
+
+
+class _Stream(StreamingResponse):
+    def __init__(
+        self,
+        parts: AsyncIterator[bytes] | AsyncIterator[str],
+        *,
+        media_type: str,
+        headers: dict[str, str],
+        give_back: Callable[[], None],
+    ) -> None:
+        super().__init__(parts, media_type=media_type, headers=headers)
+        self._give_back = give_back
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._give_back()
+
+
+def _busy(detail: str) -> Problem:
+    return Problem(
+        ProblemKind.THROTTLED,
+        detail,
+        hint="Ask again when one of them has ended.",
+        retry_after_seconds=_RETRY_SECONDS,
+    )
