@@ -128,7 +128,8 @@ def _values(sql: Sql, text: str, *, account_id: str) -> dict[str, Any]:
         )
     for name in sql.arrays:
         if name in values or name in itertools.chain.from_iterable(sql.row_sets.values()):
-            values[name] = array_literal([30] if name in {"states", "failure_codes"} else [account_id])
+            is_number = name in {"states", "failure_codes"} or name.endswith("_us")
+            values[name] = array_literal([30] if is_number else [account_id])
     return values
 
 
@@ -180,6 +181,19 @@ def test_a_search_goes_along_the_index_that_narrows_it_most(migrated_sqlite_url:
             plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement.sqlite}", values)]
 
             assert f"INDEX {index} (" in plan[0]
+
+
+def test_figures_over_time_read_no_count_but_those_they_add_up(migrated_sqlite_url: str) -> None:
+    reads = "USING COVERING INDEX tallies_totals (account_id=? AND event=? AND hour_us>? AND hour_us<?)"
+    with contextlib.closing(sqlite3.connect(migrated_sqlite_url.removeprefix("sqlite:///"))) as connection:
+        for statement in tallies.PLANNED[1:]:
+            values = _values(statement, statement.sqlite, account_id="a")
+            values |= {
+                table: orjson.dumps([["x"] * len(names)]).decode() for table, names in statement.row_sets.items()
+            }
+            plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement.sqlite}", values)]
+
+            assert any(line.endswith(reads) for line in plan), plan
 
 
 async def test_no_page_of_the_console_walks_a_large_table_of_postgresql(

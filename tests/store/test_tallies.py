@@ -148,12 +148,17 @@ async def check(database: Database, account_id: str, templates, steps) -> None:
     unpriced = Counter({key: number for key, number in counted.items() if key[3] != "priced"})
     assert as_counter(of_tag) == unpriced
     totals, failures = await database.read(
-        lambda tx: (load_totals(tx, account_id, **span), load_failures(tx, account_id, **span)), account_id=account_id
+        lambda tx: (
+            load_totals(tx, account_id, from_us=NOW_US - DAY_US, until_us=NOW_US + DAY_US),
+            load_failures(tx, account_id, **span),
+        ),
+        account_id=account_id,
     )
     summed: Counter = Counter()
     reasons: Counter = Counter()
     for (hour_us, _, _, event, detail), number in counted.items():
-        summed[hour_us, "", "", event, ""] += number
+        if event != "priced":
+            summed[hour_us, "", "", event, ""] += number
         if event == "failed":
             reasons[detail] += number
     assert as_counter(totals) == summed
@@ -199,6 +204,13 @@ async def test_hours_are_put_together_by_day_where_that_is_asked_for(database: D
     days = await database.read(lambda tx: load_tallies(tx, "a", from_us=0, until_us=2**55, unit_us=DAY_US))
 
     assert sorted((day.begin_us, day.number) for day in days) == [(midnight, 2), (midnight + DAY_US, 1)]
+    # The first hour is behind, the last hour before the bounds; the second day is cut.
+    span = {"from_us": midnight + HOUR_US, "until_us": midnight + DAY_US + 2 * HOUR_US, "unit_us": DAY_US}
+    totals, of_source, of_none = await database.read(
+        lambda tx: [load_totals(tx, "a", **span, source_id=one) for one in (None, "s", "other")], account_id="a"
+    )
+    assert sorted((day.begin_us, day.number) for day in totals) == [(midnight, 1), (midnight + DAY_US, 1)]
+    assert (of_source, of_none) == (totals, [])
 
 
 async def test_old_counts_are_forgotten_once_a_day_and_the_others_stay(database: Database):

@@ -44,6 +44,9 @@ class TallyEvent(StrEnum):
 TallyKey = tuple[str, int, str, str, str, str]
 """(account id, hour, source id, template or ``""``, event, detail or ``""``); an hour is its first microsecond."""
 
+_TOTALLED: Final = tuple(event.value for event in TallyEvent if event is not TallyEvent.PRICED)
+"""Events that are told by their number alone."""
+
 
 class Tally(NamedTuple):
     """How many events of a kind there were in the hour, or the day, that begins then."""
@@ -96,26 +99,28 @@ _SUM: Final = Sql(
 )
 
 _TOTALS: Final = Sql(
-    # Each side is added up by itself: the index has the rows of the one in that order.
-    "SELECT t.hour_us - t.hour_us % :unit_us, t.event, CAST(SUM(t.count) AS BIGINT) FROM ("
-    "SELECT hour_us, event, SUM(count) AS count FROM tallies INDEXED BY tallies_totals "
-    "WHERE account_id = :account_id AND hour_us >= :from_us AND hour_us < :until_us "
-    "AND (CAST(:source_id AS TEXT) IS NULL OR source_id = :source_id) GROUP BY account_id, hour_us, event "
-    "UNION ALL SELECT hour_us, event, SUM(count) AS count FROM tally_changes "
-    "WHERE account_id = :account_id AND hour_us >= :from_us AND hour_us < :until_us "
-    "AND (CAST(:source_id AS TEXT) IS NULL OR source_id = :source_id) GROUP BY hour_us, event"
-    ") AS t GROUP BY 1, 2 HAVING SUM(t.count) <> 0",
+    # A sum of its own for each step and event: the index has their rows side by side, and nothing is to be grouped.
+    "SELECT n.begin_us - n.begin_us % :unit_us, n.event, CAST(SUM(n.number) AS BIGINT) FROM ("
+    "SELECT v.begin_us, v.event, (SELECT SUM(t.count) FROM tallies t INDEXED BY tallies_totals "
+    "WHERE t.account_id = :account_id AND t.event = v.event AND t.hour_us >= v.begin_us AND t.hour_us < v.end_us "
+    "AND (CAST(:source_id AS TEXT) IS NULL OR t.source_id = :source_id)) AS number "
+    "FROM ROWS(:event text, :begin_us bigint, :end_us bigint) AS v "
+    "UNION ALL SELECT c.hour_us, c.event, c.count FROM tally_changes c "
+    "WHERE c.account_id = :account_id AND c.hour_us >= :from_us AND c.hour_us < :until_us AND c.event <> 'priced' "
+    "AND (CAST(:source_id AS TEXT) IS NULL OR c.source_id = :source_id)"
+    ") AS n GROUP BY 1, 2 HAVING SUM(n.number) <> 0",
     columns=3,
 )
 _FAILURES: Final = Sql(
-    "SELECT t.detail, CAST(SUM(t.count) AS BIGINT) FROM ("
-    "SELECT detail, count FROM tallies INDEXED BY tallies_totals "
-    "WHERE account_id = :account_id AND hour_us >= :from_us AND hour_us < :until_us AND event = 'failed' "
-    "AND (CAST(:source_id AS TEXT) IS NULL OR source_id = :source_id) "
-    "UNION ALL SELECT detail, count FROM tally_changes "
-    "WHERE account_id = :account_id AND hour_us >= :from_us AND hour_us < :until_us AND event = 'failed' "
-    "AND (CAST(:source_id AS TEXT) IS NULL OR source_id = :source_id)"
-    ") AS t GROUP BY 1 HAVING SUM(t.count) <> 0",
+    # The folded ones are added up by themselves: rows that pass through a union cost twice as much.
+    "SELECT n.detail, CAST(SUM(n.number) AS BIGINT) FROM ("
+    "SELECT t.detail, SUM(t.count) AS number FROM tallies t INDEXED BY tallies_totals "
+    "WHERE t.account_id = :account_id AND t.event = 'failed' AND t.hour_us >= :from_us AND t.hour_us < :until_us "
+    "AND (CAST(:source_id AS TEXT) IS NULL OR t.source_id = :source_id) GROUP BY t.detail "
+    "UNION ALL SELECT c.detail, c.count FROM tally_changes c "
+    "WHERE c.account_id = :account_id AND c.event = 'failed' AND c.hour_us >= :from_us AND c.hour_us < :until_us "
+    "AND (CAST(:source_id AS TEXT) IS NULL OR c.source_id = :source_id)"
+    ") AS n GROUP BY 1 HAVING SUM(n.number) <> 0",
     columns=2,
 )
 PLANNED: Final = (_SUM, _TOTALS, _FAILURES)
@@ -238,10 +243,20 @@ def load_totals(
     """
     Return what ``load_tallies`` does, put together over sources, templates and details, which are ``""``.
 
-    For plots: a month of hours is some thousand rows.
+    For plots, so without prices, of which each says another thing; the work grows with the hours or days of the span.
     """
+    begins_us = [max(from_us, step_us) for step_us in range(from_us - from_us % unit_us, until_us, unit_us)]
+    steps = [(event, begin_us) for event in _TOTALLED for begin_us in begins_us]
     rows = tx.rows(
-        _TOTALS, account_id=account_id, from_us=from_us, until_us=until_us, source_id=source_id, unit_us=unit_us
+        _TOTALS,
+        account_id=account_id,
+        from_us=from_us,
+        until_us=until_us,
+        source_id=source_id,
+        unit_us=unit_us,
+        event=[event for event, _ in steps],
+        begin_us=[begin_us for _, begin_us in steps],
+        end_us=[min(until_us, begin_us - begin_us % unit_us + unit_us) for _, begin_us in steps],
     )
     return [Tally(begin_us, "", "", event, "", number) for begin_us, event, number in rows]
 

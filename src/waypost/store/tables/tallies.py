@@ -15,7 +15,7 @@ TALLIES = Table(
     Column("detail", Text, nullable=False),
     Column("count", BigInteger, nullable=False),
     PrimaryKeyConstraint("account_id", "hour_us", "source_id", "template", "event", "detail"),
-    Index("tallies_totals", "account_id", "hour_us", "event", "source_id", "template", "detail", "count"),
+    Index("tallies_totals", "account_id", "event", "hour_us", "source_id", "detail", "count"),
 )
 """How many events of a kind there were in an hour; what is not folded in yet is in ``tally_changes``."""
 

@@ -158,7 +158,7 @@ def upgrade() -> None:
     op.create_index(
         "tallies_totals",
         "tallies",
-        ["account_id", "hour_us", "event", "source_id", "template", "detail", "count"],
+        ["account_id", "event", "hour_us", "source_id", "detail", "count"],
         unique=False,
     )
     op.create_table(
