@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -57,8 +57,10 @@ async def sign_in_first(page: Page, base_url: str, code: str) -> None:
     await page.wait_for_url("**/console/")
 
 
-async def find_pages(page: Page, start: str) -> dict[str, str]:
-    """Follow the links below the path of ``start``; return one URL for each kind of page."""
+async def find_pages(
+    page: Page, start: str, *, on_page: Callable[[str], Awaitable[None]] | None = None
+) -> dict[str, str]:
+    """Follow the links below the path of ``start``; return one URL for each kind, told of while its page is shown."""
     below = urlsplit(start).path.split("/")[1]
     found: dict[str, str] = {}
     waiting = [start]
@@ -70,6 +72,8 @@ async def find_pages(page: Page, start: str) -> dict[str, str]:
         found[kind] = url
         await page.goto(url)
         links = await page.eval_on_selector_all("a[href]", "all => all.map(one => one.href)")
+        if on_page is not None:
+            await on_page(kind)
         for link in links:
             parts = urlsplit(link)
             is_page = parts.path.startswith(f"/{below}/") and "export=" not in parts.query
