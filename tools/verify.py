@@ -25,6 +25,7 @@ PROCESSES = 4
 STORIES = (
     "tests/console/test_every_page.py",
     "tests/console/test_walk.py",
+    "tests/console/test_hostile.py",
     "tests/openapi",
     "tests/docs",
     "tests/gateway",
