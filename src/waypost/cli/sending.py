@@ -156,8 +156,9 @@ def _send_to_many(
     if [text, template, entry_file].count(None) != 2:
         raise CommandFailure(ExitCode.USAGE, "Give one of --template, --text and --entry.")
     from waypost.cli.bulk_entry import build_entry  # noqa: PLC0415
-    from waypost.cli.bulk_sending import SendingPlan, patiently, send_file  # noqa: PLC0415
+    from waypost.cli.bulk_sending import SendingPlan, patiently, refuse_to_overwrite, send_file  # noqa: PLC0415
 
+    refuse_to_overwrite(file, result)
     client = connect()
     entry = build_entry(text=text, template=template, language=language, attributes=attributes, entry_file=entry_file)
     source = source or entry.get("source") or _default_source(patiently(lambda: client.get(_SOURCES)))
