@@ -151,8 +151,11 @@ async def test_no_page_of_the_console_walks_a_large_table_of_sqlite(migrated_sql
                 alias: table for table, alias in re.findall(r"(?:FROM|JOIN) ([a-z_]+) ([a-z]+)\b", statement.sqlite)
             }
             for line in plan:
-                scan = re.match(r"SCAN (\w+)", line)
-                if scan is not None and aliases.get(scan[1], scan[1]) in LARGE:
+                # All of an account's rows are no better than all rows: most installations have one account.
+                scan = re.match(
+                    r"SCAN (\w+)|SEARCH (\w+) USING (?:COVERING )?INDEX \w+_account \(account_id=\?\)", line
+                )
+                if scan is not None and aliases.get(walked := scan[1] or scan[2], walked) in LARGE:
                     walks[name] = [statement.sqlite, *plan]
 
     assert {} == walks

@@ -19,13 +19,16 @@ _ENTRIES: Final = Sql(
     "ORDER BY id LIMIT :at_most"
 )
 _OUTBOUND_NAMED: Final = Sql("SELECT id FROM messages WHERE id = :named AND account_id = :account_id")
-_OUTBOUND_UPSTREAM: Final = Sql("SELECT id FROM messages WHERE wamid = :named AND account_id = :account_id LIMIT 1")
+# Without statistics SQLite takes the account's index for a provider's id, and reads all of the account's messages.
+_OUTBOUND_UPSTREAM: Final = Sql(
+    "SELECT m.id FROM messages m INDEXED BY messages_wamid "
+    "WHERE m.wamid = :named AND m.wamid IS NOT NULL AND m.account_id = :account_id LIMIT 1"
+)
 _INBOUND_UPSTREAM: Final = Sql(
     "SELECT i.id FROM sources s JOIN inbound_messages i ON i.source_id = s.id "
     "WHERE s.account_id = :account_id AND i.provider_id = :named LIMIT 1"
 )
 _IDS_UPSTREAM: Final = Sql(
-    # Without statistics SQLite takes the account's index, and reads all of its messages.
     "SELECT m.wamid, m.id FROM messages m INDEXED BY messages_wamid "
     "WHERE m.wamid = ANY(:wamids) AND m.wamid IS NOT NULL AND m.account_id = :account_id"
 )
