@@ -259,6 +259,9 @@ class ConsoleSettings(_Group):
         12.0, description="A session ends this long after signing in, used or not, in hours."
     )
     live_pages_max: Count = Field(200, description="Most pages that are kept up to date at once; others show as made.")
+    live_pages_per_user_max: Count = Field(
+        20, description="Most pages of one user that are kept up to date at once, in all sessions."
+    )
 
     @property
     def idle_us(self) -> int:

@@ -107,8 +107,13 @@ async def _read(response: aiohttp.ClientResponse) -> Answer:
 class Office:
     """A demo with users of every role: ``viewer``, ``operator``, ``admin``; and ``stranger``, an admin elsewhere."""
 
-    house: House
+    running: Running
     visitors: dict[str, Visitor] = field(default_factory=dict)
+
+    @property
+    def house(self) -> House:
+        """The running demo."""
+        return self.running.house
 
     @property
     def console(self) -> Console:
@@ -153,7 +158,7 @@ class Office:
 
 async def open_office(running: Running) -> Office:
     """Add the users to a running demo, and an account beside the demo's."""
-    office = Office(running.house)
+    office = Office(running)
     hashed = await asyncio.to_thread(hash_password, PASSWORD)
     editor = office.editor
 

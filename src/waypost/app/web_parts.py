@@ -87,6 +87,7 @@ class WebParts:
         self.live = LiveHub(
             lambda: foundation.database.commits,
             streams_max=foundation.settings.console.live_pages_max,
+            streams_per_user_max=foundation.settings.console.live_pages_per_user_max,
             has_other_nodes=not foundation.is_embedded,
         )
         self._acceptor = Acceptor(

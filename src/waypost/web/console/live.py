@@ -6,6 +6,7 @@ answered by 204. So there is one way to render, and nothing to keep in step.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
@@ -20,31 +21,45 @@ _ALIVE: Final = b": alive\n\n"
 
 class LiveHub:
     """
-    Hands out streams of events, a bounded number of them at once.
+    Hands out streams of events, a bounded number of them at once: ``streams_max`` in all, ``streams_per_user_max`` to
+    one user, whatever the number of sessions, so that no user can take them all.
 
     ``commits`` counts what this process has committed; ``has_other_nodes`` adds a look every two seconds, since what
     others commit is not counted here.
     """
 
-    def __init__(self, commits: Callable[[], int], *, streams_max: int, has_other_nodes: bool) -> None:
+    def __init__(
+        self, commits: Callable[[], int], *, streams_max: int, streams_per_user_max: int, has_other_nodes: bool
+    ) -> None:
         self._commits = commits
         self._streams_max = streams_max
         self._has_other_nodes = has_other_nodes
-        self._streams = 0
+        self._streams_per_user_max = streams_per_user_max
+        self._streams_of: Counter[str] = Counter()
         self._closing = asyncio.Event()
 
     @property
     def is_full(self) -> bool:
         """Whether there are as many streams as may be."""
-        return self._streams >= self._streams_max
+        return self._streams_of.total() >= self._streams_max
+
+    def is_full_for(self, user_id: str) -> bool:
+        """Whether this user has as many streams as one may have."""
+        return self._streams_of[user_id] >= self._streams_per_user_max
 
     def close(self) -> None:
         """End all streams, so that a stopping server need not wait for them."""
         self._closing.set()
 
-    async def stream(self) -> AsyncIterator[bytes]:
-        """Yield events until the hub closes or the reader goes; the first one tells that the stream stands."""
-        self._streams += 1
+    async def stream(self, user_id: str) -> AsyncIterator[bytes]:
+        """
+        Yield events until the hub closes or the reader goes; the first one tells that the stream stands.
+
+        One that began when others had just taken the last place ends at once, and its page asks again.
+        """
+        if self.is_full or self.is_full_for(user_id):
+            return
+        self._streams_of[user_id] += 1
         try:
             yield _ALIVE
             seen, quiet_seconds = self._commits(), 0.0
@@ -58,7 +73,9 @@ class LiveHub:
                     quiet_seconds = 0.0
                     yield _ALIVE
         finally:
-            self._streams -= 1
+            self._streams_of[user_id] -= 1
+            if not self._streams_of[user_id]:
+                del self._streams_of[user_id]
 
     async def _is_closed_within(self, seconds: float) -> bool:
         try:

@@ -30,18 +30,19 @@ class LivePage:
         ]
 
     async def live(self, visit: Visit) -> Response:
-        """Stream events until the page is left."""
+        """Stream events until the page is left; a page that is one too many is refused, and those open stay."""
         if is_from_this_site(visit.request) is False:
             raise Problem(ProblemKind.FORBIDDEN, "Only pages of this console may listen.", hint="Follow the menu.")
-        if self._console.live.is_full:
-            raise Problem(
-                ProblemKind.UNAVAILABLE,
-                "As many pages are kept up to date as may be.",
-                hint="Close some, or raise WAYPOST_CONSOLE__LIVE_PAGES_MAX.",
-                retry_after_seconds=30,
+        hub, user_id = self._console.live, visit.session.user_id
+        if hub.is_full:
+            raise _too_many("As many pages are kept up to date as may be.", "WAYPOST_CONSOLE__LIVE_PAGES_MAX")
+        if hub.is_full_for(user_id):
+            raise _too_many(
+                "As many of your pages are kept up to date as one user may have.",
+                "WAYPOST_CONSOLE__LIVE_PAGES_PER_USER_MAX",
             )
         return StreamingResponse(
-            self._console.live.stream(), media_type="text/event-stream", headers={"x-accel-buffering": "no"}
+            hub.stream(user_id), media_type="text/event-stream", headers={"x-accel-buffering": "no"}
         )
 
     async def choose_account(self, visit: Visit) -> Response:
@@ -70,6 +71,10 @@ class LivePage:
             _local_path(visit.field("back")),
             notice="Numbers are shown for 15 minutes." if is_wanted else "Numbers are hidden.",
         )
+
+
+def _too_many(what: str, setting: str) -> Problem:
+    return Problem(ProblemKind.UNAVAILABLE, what, hint=f"Close some, or raise {setting}.", retry_after_seconds=30)
 
 
 def _local_path(given: str) -> str:
