@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from waypost import cli
-from waypost.cli.bulk_sending import RESULT_COLUMNS, ROWS_PER_PART, refuse_to_overwrite, result_parts
+from waypost.cli.bulk_results import RESULT_COLUMNS, ROWS_PER_PART, refuse_to_overwrite, result_parts
 from waypost.cli.exits import CommandFailure, ExitCode
 from waypost.domain.recipient_file import FileRow
 

@@ -112,7 +112,7 @@ def result(
     data_dir: DataDir = None,
 ) -> None:
     """Print what became of every row, as CSV."""
-    from waypost.cli.bulk_sending import print_result  # noqa: PLC0415
+    from waypost.cli.bulk_results import print_result  # noqa: PLC0415
 
     print_result(_client(base_url, api_key, data_dir), bulk_id)
 

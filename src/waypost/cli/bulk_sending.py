@@ -6,26 +6,21 @@ same file and the same options it finds the same bulk send, by a digest of both,
 sent twice.
 """
 
-import csv
 import json
-import os
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import quote
 
 from waypost.cli.bulk_progress import shown_bar
+from waypost.cli.bulk_results import PATH, write_result
 from waypost.cli.exits import CommandFailure, ExitCode
 from waypost.cli.http import GatewayClient
-from waypost.cli.printing import print_line, print_note, print_record
+from waypost.cli.printing import print_note, print_record
 from waypost.cli.recipients import RecipientFile, open_recipients
 from waypost.domain.bulk import columns_of, digest_of
-from waypost.domain.recipient_file import FileRow
-from waypost.web.csv_text import csv_text
 
 ROWS_PER_CALL_MAX: Final = 2_000
 CALL_BYTES_MAX: Final = 600_000
@@ -34,9 +29,6 @@ POLL_SECONDS: Final = 0.5
 PATIENCE_SECONDS: Final = 60.0
 """So long a gateway that restarts is waited for."""
 FAULTS_SHOWN_MAX: Final = 50
-ROWS_PER_PART: Final = 1_000
-PATH: Final = "/manage/v1/bulk-sends"
-RESULT_COLUMNS: Final = ("line", "recipient", "outcome", "message_id", "status", "remark")
 
 Answer = TypeVar("Answer")
 
@@ -60,21 +52,6 @@ class SendingPlan:
     def result_path(self) -> Path:
         """Where what became of each row is written."""
         return self.result or self.file.with_suffix(".result.csv")
-
-
-def refuse_to_overwrite(file: Path, result: Path | None) -> None:
-    """
-    Refuse a result that would be written over the file of recipients, itself or by its unfinished name.
-
-    Raises ``CommandFailure``. Reads and writes nothing.
-    """
-    for written in () if result is None else (result, _unfinished(result)):
-        if _is_same(written, file):
-            raise CommandFailure(
-                ExitCode.USAGE,
-                f"--result {result} would be written over {file}, the file of recipients.",
-                hint="Name another file. Nothing was read or sent.",
-            )
 
 
 def send_file(client: GatewayClient, plan: SendingPlan) -> int:
@@ -107,7 +84,7 @@ def send_file(client: GatewayClient, plan: SendingPlan) -> int:
         print_record(_summary(found, bad=bad, result=None), as_json=plan.as_json)
         return ExitCode.OK
     result = plan.result_path
-    patiently(lambda: _write_result(client, recipients, bulk_id, result))
+    patiently(lambda: write_result(client, recipients, bulk_id, result))
     print_record(_summary(found, bad=bad, result=result), as_json=plan.as_json)
     return ExitCode.FAILURE if found["rows_refused"] else ExitCode.OK
 
@@ -239,54 +216,6 @@ def interrupted_note(state: str, bulk_id: str, *, is_repeated: bool) -> str:
             return f"The gateway goes on sending. Watch it: {watch}. Stop it: waypost bulk pause {bulk_id}"
 
 
-def _write_result(client: GatewayClient, recipients: RecipientFile, bulk_id: str, path: Path) -> None:
-    """Write what became of each row of the file, in its order; the file appears only when it is whole."""
-    partial = _unfinished(path)
-    try:
-        with (
-            client.opened(f"{PATH}/{bulk_id}/result.csv") as lines,
-            partial.open("w", encoding="utf-8", newline="") as text,
-        ):
-            outcomes = csv.DictReader(line.decode() for line in lines)
-            text.writelines(result_parts(recipients.rows(), outcomes))
-        partial.replace(path)
-    except OSError as error:
-        raise CommandFailure(ExitCode.FAILURE, f"{path} cannot be written: {error.strerror}") from error
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:
-        return os.path.realpath(one) == os.path.realpath(other)
-
-
-def _unfinished(path: Path) -> Path:
-    return path.with_name(path.name + ".part")
-
-
-def result_parts(rows: Iterable[FileRow], outcomes: Iterator[dict[str, Any]]) -> Iterator[str]:
-    """
-    Yield the result part by part, as CSV in which nothing runs as a formula.
-
-    ``outcomes`` are the gateway's lines for the rows without a fault, in their order. Raises ``CommandFailure``: they
-    ended early.
-    """
-    yield csv_text([RESULT_COLUMNS])
-    left = iter(rows)
-    while part := [_result_of(row, outcomes) for row in islice(left, ROWS_PER_PART)]:
-        yield csv_text(part)
-
-
-def _result_of(row: FileRow, outcomes: Iterator[dict[str, Any]]) -> tuple[Any, ...]:
-    if row.fault is not None:
-        return row.line, row.recipient, "bad", "", "", row.fault
-    found = next(outcomes, None)
-    if found is None or found["remark"] is None:
-        raise CommandFailure(ExitCode.UNAVAILABLE, "The result ended early.", hint="Run this command again.")
-    return row.line, row.recipient, *(found[name] for name in RESULT_COLUMNS[2:])
-
-
 def _summary(found: dict[str, Any], *, bad: int, result: Path | None) -> dict[str, Any]:
     names = ("id", "name", "state", "rows_total", "rows_accepted", "rows_refused")
     return {
@@ -310,10 +239,3 @@ def patiently(call: Callable[[], Answer]) -> Answer:
                 print_note(f"{failure.text} Trying again for {PATIENCE_SECONDS:.0f} s.")
                 is_told = True
             time.sleep(POLL_SECONDS)
-
-
-def print_result(client: GatewayClient, bulk_id: str) -> None:
-    """Print what became of each row, as the gateway has it, in CSV."""
-    with client.opened(f"{PATH}/{quote(bulk_id, safe='')}/result.csv") as lines:
-        for line in lines:
-            print_line(line.decode().rstrip("\r\n"))

@@ -156,7 +156,8 @@ def _send_to_many(
     if [text, template, entry_file].count(None) != 2:
         raise CommandFailure(ExitCode.USAGE, "Give one of --template, --text and --entry.")
     from waypost.cli.bulk_entry import build_entry  # noqa: PLC0415
-    from waypost.cli.bulk_sending import SendingPlan, patiently, refuse_to_overwrite, send_file  # noqa: PLC0415
+    from waypost.cli.bulk_results import refuse_to_overwrite  # noqa: PLC0415
+    from waypost.cli.bulk_sending import SendingPlan, patiently, send_file  # noqa: PLC0415
 
     refuse_to_overwrite(file, result)
     client = connect()
