@@ -44,8 +44,8 @@ def show(
     from waypost.cli.asking import build_request  # noqa: PLC0415
     from waypost.cli.opening import opened_store  # noqa: PLC0415
     from waypost.store.consents import find_consents, list_history  # noqa: PLC0415
+    from waypost.web.manage.consent_views import ConsentEntryView, ConsentView  # noqa: PLC0415
     from waypost.web.manage.requests import ConsentHistory  # noqa: PLC0415
-    from waypost.web.manage.traffic_views import ConsentEntryView, ConsentView  # noqa: PLC0415
 
     digits = build_request(ConsentHistory, recipient=recipient).recipient
     with opened_store(data_dir, database_url) as store:

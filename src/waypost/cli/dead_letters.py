@@ -51,7 +51,7 @@ def dead(
     from waypost.cli.opening import opened_store  # noqa: PLC0415
     from waypost.store.inspecting_webhooks import list_dead, list_pending  # noqa: PLC0415
     from waypost.web.manage.editing_webhooks import require_webhook  # noqa: PLC0415
-    from waypost.web.manage.traffic_views import NotificationView  # noqa: PLC0415
+    from waypost.web.manage.notification_views import NotificationView  # noqa: PLC0415
 
     fetch = list_pending if pending else list_dead
     with opened_store(data_dir, database_url) as store:

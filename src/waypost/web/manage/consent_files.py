@@ -8,7 +8,7 @@ import orjson
 from waypost.store.consents import ConsentRecord, HistoryEntry, list_all_history, list_consents
 from waypost.store.transaction import Tx
 from waypost.web.csv_text import csv_text
-from waypost.web.manage.traffic_views import ConsentEntryView, ConsentView
+from waypost.web.manage.consent_views import ConsentEntryView, ConsentView
 from waypost.web.manage.views import View
 
 FileKind = Literal["consents", "history"]

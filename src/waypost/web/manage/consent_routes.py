@@ -6,11 +6,11 @@ from starlette.responses import StreamingResponse
 from waypost.domain.ids import BEFORE_ALL
 from waypost.store.consents import ConsentRecord, HistoryEntry, find_consents, list_consents, list_history
 from waypost.web.manage.consent_files import MEDIA_TYPES, Page, read_page, stream_file
+from waypost.web.manage.consent_views import ConsentEntryView, ConsentView
 from waypost.web.manage.context import ManageContext
 from waypost.web.manage.guarding import Calling, Calls
 from waypost.web.manage.paging import Listing, next_cursor
 from waypost.web.manage.requests import ConsentCheck, ConsentExport, ConsentFile, ConsentHistory
-from waypost.web.manage.traffic_views import ConsentEntryView, ConsentView
 
 
 class ConsentRoutes:

@@ -1,4 +1,4 @@
-"""What the manage API and the command line show of messages, files, consents, notifications and queues."""
+"""What the manage API and the command line show of messages, files and queues."""
 
 from datetime import datetime
 from typing import Any, Self
@@ -7,14 +7,13 @@ import orjson
 from pydantic import ConfigDict, Field
 
 from waypost.domain.message import MessageState, Priority
-from waypost.store.consents import ConsentRecord, HistoryEntry
-from waypost.store.inspecting_webhooks import STATES, DeliveryRow, EndpointLoad, NotificationRow
+from waypost.store.inspecting_webhooks import DeliveryRow, EndpointLoad, NotificationRow
 from waypost.store.inspection import AttemptRow, InboundRow, MediaRow, MessageRow, QueueRow
+from waypost.web.manage.notification_views import DeliveryView, NotificationView
 from waypost.web.manage.paging import Listing
 from waypost.web.manage.views import View, as_optional_time, as_time
 
 _ENDS = frozenset({MessageState.FAILED, MessageState.EXPIRED, MessageState.CANCELLED, MessageState.UNKNOWN})
-_STATE_NAMES = {number: name for name, number in STATES.items()}
 
 
 class MessageView(View):
@@ -92,65 +91,6 @@ class MomentView(View):
 
     status: str
     at: datetime
-
-
-class NotificationView(View):
-    """One event for one webhook."""
-
-    id: str
-    webhook_id: str
-    subject_id: str = Field(description="The message it is about.")
-    kind: str
-    state: str = Field(description="pending, delivered or dead.")
-    attempts: int
-    due_at: datetime | None = Field(description="When it is tried next, while it is pending.")
-    created_at: datetime
-    ended_at: datetime | None
-    last_status: int | None
-    last_error: str | None
-
-    @classmethod
-    def of(cls, row: NotificationRow) -> Self:
-        """Return the view of a notification."""
-        state = _STATE_NAMES[row.state]
-        return cls(
-            id=row.id,
-            webhook_id=row.endpoint_id,
-            subject_id=row.subject_id,
-            kind=row.kind,
-            state=state,
-            attempts=row.attempts,
-            due_at=as_time(row.due_at_us) if state == "pending" else None,
-            created_at=as_time(row.created_at_us),
-            ended_at=as_optional_time(row.ended_at_us),
-            last_status=row.last_status,
-            last_error=row.last_error,
-        )
-
-
-class DeliveryView(View):
-    """One failed try to tell a webhook."""
-
-    notification_id: str = Field(description="The notification, or the batch it was delivered in.")
-    webhook_id: str
-    started_at: datetime
-    duration_ms: float
-    http_status: int | None
-    error: str | None
-    answer: str | None = Field(description="The beginning of what the webhook answered.")
-
-    @classmethod
-    def of(cls, row: DeliveryRow) -> Self:
-        """Return the view of a failed try."""
-        return cls(
-            notification_id=row.notification_id,
-            webhook_id=row.endpoint_id,
-            started_at=as_time(row.started_at_us),
-            duration_ms=row.duration_us / 1_000,
-            http_status=row.http_status,
-            error=row.error,
-            answer=row.answer,
-        )
 
 
 class MessageDetailView(MessageView):
@@ -240,59 +180,6 @@ class MediaView(View):
             source_id=row.source_id,
             failure_detail=row.failure_detail,
             created_at=as_time(row.created_at_us),
-        )
-
-
-class ConsentView(View):
-    """A recipient's standing."""
-
-    recipient: str
-    state: str | None = Field(description="opted_in, opted_out, or null: only the blocklist knows of this recipient.")
-    is_implied: bool = Field(description="The opt-in was implied by an inbound message.")
-    is_blocklisted: bool
-    source: str
-    user_agent: str
-    ip: str
-    changed_at: datetime
-
-    @classmethod
-    def of(cls, record: ConsentRecord) -> Self:
-        """Return the view of a consent."""
-        consent = record.consent
-        return cls(
-            recipient=record.recipient,
-            state=None if consent.state is None else consent.state.value,
-            is_implied=consent.is_implied,
-            is_blocklisted=consent.is_blocklisted,
-            source=record.origin,
-            user_agent=record.user_agent,
-            ip=record.ip,
-            changed_at=as_time(record.changed_at_us),
-        )
-
-
-class ConsentEntryView(View):
-    """One thing recorded about a recipient's consent."""
-
-    id: str
-    recipient: str
-    action: str
-    source: str
-    user_agent: str
-    ip: str
-    at: datetime
-
-    @classmethod
-    def of(cls, entry: HistoryEntry) -> Self:
-        """Return the view of an entry."""
-        return cls(
-            id=entry.id,
-            recipient=entry.recipient,
-            action=entry.action,
-            source=entry.origin,
-            user_agent=entry.user_agent,
-            ip=entry.ip,
-            at=as_time(entry.at_us),
         )
 
 

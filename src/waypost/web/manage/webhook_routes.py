@@ -24,10 +24,10 @@ from waypost.web.manage.editing_webhooks import (
     silence_webhook,
 )
 from waypost.web.manage.guarding import Calling, Calls
+from waypost.web.manage.notification_views import DeliveryView, NotificationView
 from waypost.web.manage.paging import PAGE_ROWS, PAGE_ROWS_MAX, Cursor, Limit, Listing, next_cursor
 from waypost.web.manage.problems import not_found
 from waypost.web.manage.requests import Replay, WebhookChange, WebhookCreation, WebhookDisabling
-from waypost.web.manage.traffic_views import DeliveryView, NotificationView
 from waypost.web.manage.views import EndpointView, NewEndpointView, View
 
 
