@@ -70,10 +70,13 @@ async def test_what_each_number_sends_a_minute_is_counted(database: Database) ->
 
     await database.write(write)
 
-    first, second = await database.read(lambda tx: measure_sending(tx, "a", now_us=NOW_US), account_id="a")
+    (first, second), of_one = await database.read(
+        lambda tx: [measure_sending(tx, "a", now_us=NOW_US, source_id=one) for one in (None, "s3")], account_id="a"
+    )
 
     assert ("s1", 5.0, 9, None) == (first.source_id, first.rate_per_second, first.burst, first.paused_reason)
     assert (1, *[0] * 58, 2) == first.per_minute
+    assert of_one == [second]
     assert ("s3", None, "by hand", (0,) * 60) == (
         second.source_id,
         second.rate_per_second,
