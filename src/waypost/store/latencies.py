@@ -125,8 +125,8 @@ def measure_sending(tx: Tx, account_id: str, *, now_us: int, source_id: str | No
         minute_us=MINUTE_US,
     )
     return [
-        SendingRate(*source, tuple(row[-1] for row in minutes))
-        for source, minutes in groupby(rows, key=lambda row: row[:-1])
+        SendingRate(id_, name, rate_per_second, burst, paused_reason, tuple(row[-1] for row in minutes))
+        for (id_, name, rate_per_second, burst, paused_reason), minutes in groupby(rows, key=lambda row: row[:-1])
     ]
 
 
