@@ -20,6 +20,7 @@ from waypost.store.inspecting_webhooks import (
 )
 from waypost.store.inspection import (
     count_recent,
+    count_scheduled,
     find_message,
     list_attempts,
     list_inbound,
@@ -137,7 +138,9 @@ async def test_queues_are_measured_by_source_with_the_age_of_the_oldest(database
         {"id": _id(99), "state": 30, "source_id": "s3", "account_id": "b"},
     )
 
-    queues, scheduled = await database.read(lambda tx: measure_queues(tx, "a"))
+    queues, of_one, scheduled = await database.read(
+        lambda tx: (measure_queues(tx, "a"), measure_queues(tx, "a", source_id="s2"), count_scheduled(tx, "a"))
+    )
 
     assert [
         (q.source_id, q.paused_reason, q.queued, q.waiting, q.dispatching, q.in_doubt, q.oldest_queued_at_us)
@@ -146,7 +149,7 @@ async def test_queues_are_measured_by_source_with_the_age_of_the_oldest(database
         ("s1", "token expired", 2, 1, 1, 2, NOW_US),
         ("s2", None, 1, 0, 0, 0, NOW_US + 8),
     ]
-    assert scheduled == 1
+    assert (of_one, scheduled) == (queues[1:], 1)
 
 
 async def test_recent_messages_are_counted_by_state(database: Database, five: list[str]) -> None:
@@ -243,10 +246,13 @@ async def test_dead_letters_come_back_by_time_span_with_whole_batches(database: 
 async def test_endpoints_are_measured(database: Database) -> None:
     await _notifications(database)
 
-    loads = await database.read(lambda tx: measure_endpoints(tx, "a"))
+    loads, of_one, of_another = await database.read(
+        lambda tx: [measure_endpoints(tx, "a", endpoint_id=one) for one in (None, "e2", "f")]
+    )
 
     assert [(load.endpoint_id, load.pending, load.dead) for load in loads] == [("e", 1, 4), ("e2", 0, 0)]
     assert [load.oldest_pending_at_us is None for load in loads] == [False, True]
+    assert (of_one, of_another) == (loads[1:], [])
 
 
 def test_an_id_of_a_time_stands_before_every_id_made_then() -> None:

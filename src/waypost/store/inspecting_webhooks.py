@@ -71,7 +71,8 @@ _COUNTS: Final = Sql(
             SELECT n.created_at_us FROM notifications n INDEXED BY notifications_due
             WHERE n.endpoint_id = e.id AND n.state = 0
             ORDER BY n.due_at_us LIMIT 10000) AS o)
-    FROM webhook_endpoints e WHERE e.account_id = :account_id AND e.deleted_at_us IS NULL ORDER BY e.id
+    FROM webhook_endpoints e WHERE e.account_id = :account_id AND e.deleted_at_us IS NULL
+        AND (CAST(:endpoint_id AS TEXT) IS NULL OR e.id = :endpoint_id) ORDER BY e.id
     """
 )
 
@@ -260,6 +261,6 @@ def replay_span(tx: Tx, account_id: str, endpoint_id: str, *, since_us: int, unt
     )
 
 
-def measure_endpoints(tx: Tx, account_id: str) -> list[EndpointLoad]:
-    """Return what each endpoint of the account has before it."""
-    return [EndpointLoad(*row) for row in tx.rows(_COUNTS, account_id=account_id)]
+def measure_endpoints(tx: Tx, account_id: str, *, endpoint_id: str | None = None) -> list[EndpointLoad]:
+    """Return what each endpoint of the account, or this one, has before it."""
+    return [EndpointLoad(*row) for row in tx.rows(_COUNTS, account_id=account_id, endpoint_id=endpoint_id)]

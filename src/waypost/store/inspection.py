@@ -85,7 +85,8 @@ _QUEUES: Final = Sql(
                 AND m.id = (SELECT MIN(o.id) FROM messages o
                             WHERE o.source_id = s.id AND o.state = 30 AND o.priority = 2)
         ) AS h)
-    FROM sources s WHERE s.account_id = :account_id ORDER BY s.id
+    FROM sources s WHERE s.account_id = :account_id AND (CAST(:source_id AS TEXT) IS NULL OR s.id = :source_id)
+    ORDER BY s.id
     """
 )
 _SCHEDULED: Final = Sql(
@@ -268,11 +269,15 @@ def _parse_place(cursor: str) -> tuple[int, str]:
     return (int(at_us) if at_us.isascii() and at_us.isdigit() and len(at_us) < TIME_DIGITS else 0), media_id
 
 
-def measure_queues(tx: Tx, account_id: str) -> tuple[list[QueueRow], int]:
-    """Return what each source of the account still has to do, and how many messages are scheduled for later."""
-    queues = [QueueRow(*row) for row in tx.rows(_QUEUES, account_id=account_id)]
-    scheduled = tx.one(_SCHEDULED, account_id=account_id)
-    return queues, 0 if scheduled is None else scheduled[0]
+def measure_queues(tx: Tx, account_id: str, *, source_id: str | None = None) -> list[QueueRow]:
+    """Return what each source of the account, or this one, still has to do."""
+    return [QueueRow(*row) for row in tx.rows(_QUEUES, account_id=account_id, source_id=source_id)]
+
+
+def count_scheduled(tx: Tx, account_id: str) -> int:
+    """Return how many messages of the account are scheduled for later."""
+    [(number,)] = tx.rows(_SCHEDULED, account_id=account_id)
+    return int(number)
 
 
 def count_recent(tx: Tx, account_id: str, *, since_us: int) -> dict[MessageState, int]:

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from waypost.store.inspecting_webhooks import EndpointLoad, measure_endpoints
-from waypost.store.inspection import QueueRow, measure_queues
+from waypost.store.inspection import QueueRow, count_scheduled, measure_queues
 from waypost.store.latencies import Latencies, SendingRate, measure_latencies, measure_sending
 from waypost.store.searching import MessageFilter, search_messages
 from waypost.store.tallies import Tally, load_failures, load_totals
@@ -193,15 +193,14 @@ def _query(span: Range, source_id: str | None) -> dict[str, str]:
 
 def _load(tx: Tx, *, account_id: str, span: Range, source_id: str | None, now_us: int) -> _Facts:
     from_us, until_us = span.from_us, span.until_us
-    queues, scheduled = measure_queues(tx, account_id)
     return _Facts(
         totals=load_totals(
             tx, account_id, from_us=from_us, until_us=until_us, source_id=source_id, unit_us=span.unit_us
         ),
         failures=load_failures(tx, account_id, from_us=from_us, until_us=until_us, source_id=source_id),
         latencies=measure_latencies(tx, account_id, from_us=from_us, until_us=until_us, source_id=source_id),
-        queues=[row for row in queues if source_id in (None, row.source_id)],
-        scheduled=scheduled,
+        queues=measure_queues(tx, account_id, source_id=source_id),
+        scheduled=count_scheduled(tx, account_id),
         rates=measure_sending(tx, account_id, now_us=now_us, source_id=source_id),
         webhooks=measure_endpoints(tx, account_id),
     )

@@ -174,7 +174,7 @@ class SourcesPage:
         now_us = self._console.manage.clock.now_us()
 
         def look(tx: Tx) -> list[dict[str, Any]]:
-            queues = {queue.source_id: queue for queue in measure_queues(tx, visit.account_id)[0]}
+            queues = {queue.source_id: queue for queue in measure_queues(tx, visit.account_id)}
             rates = {rate.source_id: rate for rate in measure_sending(tx, visit.account_id, now_us=now_us)}
             return [
                 {"source": record, "queue": queues.get(record.id), **_sent(rates.get(record.id))}
@@ -188,14 +188,14 @@ class SourcesPage:
         rate = dispatch.number_rate_per_second if record.pace is None else record.pace.rate
 
         def look(tx: Tx) -> dict[str, Any]:
-            queues = measure_queues(tx, visit.account_id)[0]
+            queues = measure_queues(tx, visit.account_id, source_id=record.id)
             rates = measure_sending(tx, visit.account_id, now_us=now_us, source_id=record.id)
             wanted = MessageFilter(source_id=record.id)
             last = search_messages(tx, visit.account_id, wanted, at_most=_LAST_MESSAGES).rows
             sent = rates[0] if rates else None
             return {
                 "source": record,
-                "queue": next((one for one in queues if one.source_id == record.id), None),
+                "queue": queues[0] if queues else None,
                 "last": [_tried(row) for row in last],
                 "chart": _chart(sent, now_us=now_us, limit=rate * _MINUTE_SECONDS),
                 "usual_pace": (dispatch.number_rate_per_second, dispatch.number_burst),

@@ -1,13 +1,21 @@
 """The account's webhook endpoints: how they fare, what they are told, and changes to them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
 
 from waypost.domain.users import Role
 from waypost.store.endpoints import BATCH_ENTRIES_MAX, EndpointRecord, list_endpoints
-from waypost.store.inspecting_webhooks import STATES, EndpointLoad, list_notifications, list_tries, measure_endpoints
+from waypost.store.inspecting_webhooks import (
+    STATES,
+    DeliveryRow,
+    EndpointLoad,
+    list_notifications,
+    list_tries,
+    measure_endpoints,
+)
 from waypost.store.transaction import Tx
 from waypost.web.console.context import PREFIX, Console
 from waypost.web.console.forms import UNSET, build_request
@@ -39,6 +47,14 @@ _EMPTY: Final = {
     "delivered": "Nothing was delivered yet. Send a test to try it.",
     "dead": "There is no dead letter: everything was told, or still is to be.",
 }
+
+
+class _Facts(NamedTuple):
+    """An endpoint, what it has before it, and its last failed tries."""
+
+    endpoint: EndpointRecord
+    load: EndpointLoad | None
+    tries: Sequence[DeliveryRow]
 
 
 class WebhooksPage:
@@ -91,16 +107,18 @@ class WebhooksPage:
         record, secret = await visit.change(
             lambda tx: add_webhook(tx, editor, visit.account_id, request, policy=policy)
         )
-        return await self._show(visit, record, secret=secret)
+        return await self._show_secret(visit, record, secret)
 
     async def show(self, visit: Visit) -> Response:
         """Show one endpoint, with its notifications of one state."""
-        record = await self._found(visit)
-        state = visit.query("state") if visit.query("state") in STATES else ""
+        editor, webhook_id = visit.editor, visit.part("webhook_id")
+        facts = await visit.read(
+            lambda tx: _facts(tx, require_webhook(tx, editor, visit.account_id, webhook_id), visit.account_id)
+        )
+        state = visit.query("state") if visit.query("state") in STATES else _first_state(facts.load)
         if visit.wants_file:
-            state = state or _first_state(await self._load(visit, record))
-            return await self._letters(visit, record, state).file(visit)
-        return await self._show(visit, record, state=state)
+            return await self._letters(visit, facts.endpoint, state).file(visit)
+        return await self._show(visit, facts, state=state)
 
     async def test(self, visit: Visit) -> Response:
         """Queue a made-up event, signed and delivered like any other."""
@@ -139,7 +157,7 @@ class WebhooksPage:
         """Sign with a new secret, and show it this once."""
         editor, webhook_id = visit.editor, visit.part("webhook_id")
         record, secret = await visit.change(lambda tx: renew_secret(tx, editor, visit.account_id, webhook_id))
-        return await self._show(visit, record, secret=secret)
+        return await self._show_secret(visit, record, secret)
 
     async def disable(self, visit: Visit) -> Response:
         """Stop calling it; what is pending waits."""
@@ -161,21 +179,22 @@ class WebhooksPage:
         await visit.change(lambda tx: remove_webhook(tx, editor, visit.account_id, webhook_id))
         return visit.redirect("/webhooks", notice="The webhook is deleted.")
 
-    async def _show(self, visit: Visit, record: EndpointRecord, *, state: str = "", secret: str = "") -> Response:
-        """Show one endpoint; ``secret`` is a new one, shown this once; with no ``state``, it is ``_first_state``."""
-        load = await self._load(visit, record)
-        state = state or _first_state(load)
-        table = await self._letters(visit, record, state).table(visit)
-        tries = await visit.read(lambda tx: list_tries(tx, visit.account_id, record.id, at_most=_TRIES_SHOWN))
+    async def _show_secret(self, visit: Visit, record: EndpointRecord, secret: str) -> Response:
+        facts = await visit.read(lambda tx: _facts(tx, record, visit.account_id))
+        return await self._show(visit, facts, state=_first_state(facts.load), secret=secret)
+
+    async def _show(self, visit: Visit, facts: _Facts, *, state: str, secret: str = "") -> Response:
+        """Show one endpoint; ``secret`` is a new one, shown this once."""
+        table = await self._letters(visit, facts.endpoint, state).table(visit)
         return visit.page(
             "webhook.html",
-            endpoint=record,
-            load=load,
+            endpoint=facts.endpoint,
+            load=facts.load,
             secret=secret,
             state=state,
             states=tuple(STATES),
-            table=replace(table, path=f"{PREFIX}/webhooks/{record.id}"),
-            tries=tries.rows,
+            table=replace(table, path=f"{PREFIX}/webhooks/{facts.endpoint.id}"),
+            tries=facts.tries,
             **self._choices(visit),
         )
 
@@ -197,14 +216,6 @@ class WebhooksPage:
             query={"state": state},
         )
 
-    async def _found(self, visit: Visit) -> EndpointRecord:
-        editor, webhook_id = visit.editor, visit.part("webhook_id")
-        return await visit.read(lambda tx: require_webhook(tx, editor, visit.account_id, webhook_id))
-
-    async def _load(self, visit: Visit, record: EndpointRecord) -> EndpointLoad | None:
-        loads = await visit.read(lambda tx: measure_endpoints(tx, visit.account_id))
-        return next((load for load in loads if load.endpoint_id == record.id), None)
-
     async def _tiles(self, visit: Visit) -> list[dict[str, Any]]:
         sealer = self._console.manage.sealer
 
@@ -222,6 +233,12 @@ class WebhooksPage:
             "sources": self._console.manage.directory.now.sources_of(visit.account_id),
             "batch_max": BATCH_ENTRIES_MAX,
         }
+
+
+def _facts(tx: Tx, endpoint: EndpointRecord, account_id: str) -> _Facts:
+    loads = measure_endpoints(tx, account_id, endpoint_id=endpoint.id)
+    tries = list_tries(tx, account_id, endpoint.id, at_most=_TRIES_SHOWN).rows
+    return _Facts(endpoint, loads[0] if loads else None, tries)
 
 
 def _first_state(load: EndpointLoad | None) -> str:

@@ -9,7 +9,7 @@ from pydantic import Field
 from waypost.domain.ids import BEFORE_ALL
 from waypost.store.audit import list_changes
 from waypost.store.inspecting_webhooks import measure_endpoints
-from waypost.store.inspection import RECENT_ROWS_MAX, count_recent, measure_queues
+from waypost.store.inspection import RECENT_ROWS_MAX, count_recent, count_scheduled, measure_queues
 from waypost.store.transaction import Tx
 from waypost.web.manage.context import ManageContext
 from waypost.web.manage.guarding import Calling, Calls
@@ -70,11 +70,10 @@ class OverviewRoutes:
 
 def measure_account(tx: Tx, account_id: str, *, since_us: int) -> OverviewView:
     """Return an account at a glance."""
-    queues, scheduled = measure_queues(tx, account_id)
     counts = count_recent(tx, account_id, since_us=since_us)
     return OverviewView(
-        queues=[QueueView.of(row) for row in queues],
-        scheduled=scheduled,
+        queues=[QueueView.of(row) for row in measure_queues(tx, account_id)],
+        scheduled=count_scheduled(tx, account_id),
         webhooks=[EndpointLoadView.of(load) for load in measure_endpoints(tx, account_id)],
         recent=RecentView(
             since=as_time(since_us),
