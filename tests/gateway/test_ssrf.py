@@ -7,16 +7,24 @@ them is what production runs.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aiohttp
 import pytest
+from tests.console.conftest import PASSWORD, Visitor
 from tests.gateway.conftest import House, settings_for, start
 from tests.media.test_fetcher import by_path, moved, on_another_address
 from tests.outbound.faults import FaultServer, answering, ok
 from tests.outbound.ssrf_corpus import DENIED_NAMES, DENIED_URLS, REDIRECT_TARGETS, urls_of_loopback
 from tests.outbound.test_guard import NameTable
+
+from waypost.domain.users import Role
+from waypost.web.manage.editing import Editor
+from waypost.web.manage.editing_users import add_user
+from waypost.web.passwords import hash_password
 
 PDF = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
 PHONES = [f"1202555{number:04}" for number in range(1000, 1060)]
@@ -128,6 +136,44 @@ async def tell(house: House, webhook_id: str) -> Any:
     return tries[0]
 
 
+def inside(port: int) -> tuple[str, ...]:
+    """Return a handful of the spellings for the console, behind whose forms the same code stands."""
+    return (
+        "http://169.254.169.254/latest/meta-data/",
+        f"http://[::1]:{port}/",
+        f"http://[::ffff:127.0.0.1]:{port}/",
+        f"http://2130706433:{port}/",
+        f"http://127.1:{port}/",
+    )
+
+
+@asynccontextmanager
+async def console_admin(house: House) -> AsyncIterator[Visitor]:
+    """Sign in to the console."""
+    foundation, hashed = house.demo.gateway.foundation, await asyncio.to_thread(hash_password, PASSWORD)
+    editor = Editor(actor="cli:test", ids=foundation.ids, clock=foundation.clock, sealer=foundation.sealer)
+    await foundation.database.write(
+        lambda tx: add_user(tx, editor, name="admin", role=Role.ADMIN, account_id=None, password_hash=hashed)
+    )
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+        visitor = Visitor(house.base_url, http)
+        assert (await visitor.sign_in("admin")).status == 303
+        yield visitor
+
+
+async def compose_files(house: House, urls: Iterable[str]) -> list[Any]:
+    """Send each URL as a file, and as the picture of a template, by the console's form."""
+    form = {"to": PHONES[0], "source": house.source_id}
+    template = {"type": "template", "t_template": "bicycle_photo|en", "t_header": "image", "t_attribute": "Noor"}
+    async with console_admin(house) as admin:
+        sent = [
+            await admin.post("/console/compose", type="media", m_kind="document", m_url=url, **form) for url in urls
+        ]
+        sent += [await admin.post("/console/compose", **template, t_url=url, **form) for url in urls]
+    assert {answer.status for answer in sent} == {303}, [answer.words for answer in sent]
+    return [{"data": {"id": answer.headers["location"].rpartition("/")[2]}} for answer in sent]
+
+
 async def test_no_attachment_of_the_corpus_opens_a_socket_inside(
     guarded: House, trap: FaultServer, connects: list[tuple[object, ...]]
 ) -> None:
@@ -144,6 +190,8 @@ async def test_no_attachment_of_the_corpus_opens_a_socket_inside(
     for name, (code, text) in REFUSED_AT_ACCEPTANCE.items():
         assert (refused[name]["code"], refused[name]["message"]) == (code, text)
     await all_fail_as_bad_media(guarded, [answer for name, answer in answers.items() if name not in refused])
+    by_console = await compose_files(guarded, (*inside(trap.port), f"http://localtest.example:{trap.port}/a.pdf"))
+    await all_fail_as_bad_media(guarded, by_console)
     assert reached(guarded, connects) == set()
     assert trap.connections == 0
 
@@ -197,10 +245,27 @@ async def test_no_webhook_is_made_or_moved_to_a_denied_url(
         taken = {case.name for case, (status, _) in zip(cases, answers, strict=True) if status < 400}
         assert taken == {"name of a trap", "name in capitals of a trap"}
         assert {status for status, _ in answers if status >= 400} == {400, 422}
+    await the_console_refuses_alike(guarded, trap)
     _, listed = await guarded.call("GET", "/manage/v1/webhooks?limit=200")
     urls = {webhook["url"] for webhook in listed["items"]}
     assert not urls & {case.url for case in cases if not case.name.startswith("name")}
     assert reached(guarded, connects) == set()
+
+
+async def the_console_refuses_alike(house: House, trap: FaultServer) -> None:
+    """Neither is a webhook made or moved inside by its forms; a name that leads there is told nothing."""
+    async with console_admin(house) as admin:
+        form = {"name": "inside", "kinds": "event", "max_batch": "1"}
+        by_name = await admin.post("/console/webhooks", url=f"http://localtest.example:{trap.port}/hook", **form)
+        found = re.search(r"/console/webhooks/([0-9a-f-]{36})/", by_name.text)
+        assert found is not None, by_name.words
+        for url in inside(trap.port):
+            for path in ("", f"/{found[1]}/change"):
+                answer = await admin.post(f"/console/webhooks{path}", url=url, **form)
+                assert answer.status == 422, (url, path, answer.words)
+        assert (await admin.post(f"/console/webhooks/{found[1]}/test")).status == 303
+    first_try = await tell(house, found[1])
+    assert (first_try["http_status"], first_try["answer"]) == (None, None)
 
 
 async def test_no_webhook_at_a_name_with_a_denied_address_opens_a_socket_inside(
