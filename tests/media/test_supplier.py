@@ -10,7 +10,8 @@ from tests.media.supplying import DAY_US, NOW_US, MediaHouse
 from waypost.domain.errors import FailureReason
 from waypost.domain.message import Attachment, MediaKind
 from waypost.media.supplier import MediaFailure, MediaReady
-from waypost.store.media import insert_upload, load_provider_media, media_key_of
+from waypost.store.media import insert_upload
+from waypost.store.provider_media import load_provider_media, media_key_of
 
 
 async def ensure_url(house: MediaHouse, name: str, *, kind: MediaKind | None = MediaKind.IMAGE, source_id: str = "s1"):

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from waypost.store import media
+from waypost.store import media, provider_media
 from waypost.store.engine import Database
 from waypost.store.statements import Sql
 
@@ -35,14 +35,16 @@ async def add_upload(database: Database, *, account_id: str = "a", media_id: str
 async def hold(database: Database, *, source_id: str = "s", digest: str = DIGEST, days: float = 30) -> None:
     expires_at_us = NOW_US + int(days * DAY_US)
     await database.write(
-        lambda tx: media.save_provider_media(tx, source_id, digest, provider_media_id="77", expires_at_us=expires_at_us)
+        lambda tx: provider_media.save_provider_media(
+            tx, source_id, digest, provider_media_id="77", expires_at_us=expires_at_us
+        )
     )
 
 
 async def load(
-    database: Database, *keys: media.MediaKey, at_us: int = NOW_US
-) -> dict[media.MediaKey, media.ReadyMedia]:
-    return await database.read(lambda tx: media.load_provider_media(tx, keys, at_us))
+    database: Database, *keys: provider_media.MediaKey, at_us: int = NOW_US
+) -> dict[provider_media.MediaKey, provider_media.ReadyMedia]:
+    return await database.read(lambda tx: provider_media.load_provider_media(tx, keys, at_us))
 
 
 async def test_an_uploaded_file_is_ready_for_the_source_that_holds_it(database: Database):
@@ -52,7 +54,7 @@ async def test_an_uploaded_file_is_ready_for_the_source_that_holds_it(database: 
     ready = await load(database, ("a", "s", "asset:m"), ("a", "other", "asset:m"), ("b", "s", "asset:m"))
 
     assert list(ready) == [("a", "s", "asset:m")]
-    assert ready["a", "s", "asset:m"] == media.ReadyMedia(
+    assert ready["a", "s", "asset:m"] == provider_media.ReadyMedia(
         provider_media_id="77", kind="image", filename="a.jpg", mime_type="image/jpeg"
     )
 
@@ -77,7 +79,7 @@ async def test_a_deleted_file_is_not_ready_and_not_found(database: Database):
 
 
 async def test_a_url_is_ready_for_ten_minutes_after_its_server_was_asked(database: Database):
-    content = media.UrlContent(
+    content = provider_media.UrlContent(
         digest=DIGEST,
         mime_type="image/jpeg",
         kind="image",
@@ -87,14 +89,14 @@ async def test_a_url_is_ready_for_ten_minutes_after_its_server_was_asked(databas
         last_modified=None,
         checked_at_us=NOW_US,
     )
-    await database.write(lambda tx: media.save_url(tx, "a", URL_DIGEST, content))
+    await database.write(lambda tx: provider_media.save_url(tx, "a", URL_DIGEST, content))
     await hold(database)
     key = ("a", "s", f"url:{URL_DIGEST}")
 
     assert list(await load(database, key, ("a", "s", "asset:none"))) == [key]
     assert await load(database, key, at_us=NOW_US + 600_000_000) == {}
     assert await load(database, ("b", "s", key[2])) == {}
-    assert await database.read(lambda tx: media.find_url(tx, "a", URL_DIGEST)) == content
+    assert await database.read(lambda tx: provider_media.find_url(tx, "a", URL_DIGEST)) == content
 
 
 async def test_a_foreign_file_is_not_found(database: Database):

@@ -18,7 +18,7 @@ from waypost.store.acceptance import insert_idempotency, insert_messages, load_i
 from waypost.store.content import encode_content
 from waypost.store.directory import Account, Directory, Source
 from waypost.store.engine import Database, Lane, Step
-from waypost.store.media import media_key_of
+from waypost.store.provider_media import media_key_of
 from waypost.store.transaction import Row, Tx
 
 IDEMPOTENCY_SECONDS: Final = 72 * 3600
@@ -51,16 +51,25 @@ class Acceptor:
         self._step: Step[Request, Acceptance | PolicyRefusal] = Step("accept", Lane.ACCEPT, keep_prepared)
 
     async def accept(
-        self, account: Account, drafts: Sequence[MessageDraft], *, idempotency: Idempotency | None = None
+        self,
+        account: Account,
+        drafts: Sequence[MessageDraft],
+        *,
+        idempotency: Idempotency | None = None,
+        also: Callable[[Tx], None] | None = None,
     ) -> Acceptance | PolicyRefusal:
         """
         Keep all drafts or none.
 
         Returns when they are durable. With an idempotency key seen before for the same request nothing is kept, and the
-        first answer's ids come back. Raises ``StoreUnavailableError``.
+        first answer's ids come back. ``also`` is done in the same transaction if anything is kept; not for what is hot.
+        Raises ``StoreUnavailableError``.
         """
         request = self.prepare(account, drafts, idempotency=idempotency)
-        answer = await self._database.run(self._step, request)
+        if also is None:
+            answer = await self._database.run(self._step, request)
+        else:
+            answer = await self._database.write(lambda tx: _keep_and(tx, request, also), lane=Lane.ACCEPT)
         if isinstance(answer, Acceptance) and not answer.is_replay:
             self._on_accepted(sources_of(request))
         return answer
@@ -104,6 +113,13 @@ class Acceptor:
             if source is not None or account.source_policy is SourcePolicy.STRICT:
                 return source
         return snapshot.source_of(account.id, None)
+
+
+def _keep_and(tx: Tx, request: Request, also: Callable[[Tx], None]) -> Acceptance | PolicyRefusal:
+    [answer] = keep_prepared(tx, [request])
+    if isinstance(answer, Acceptance) and not answer.is_replay:
+        also(tx)
+    return answer
 
 
 def sources_of(request: Request) -> set[str]:

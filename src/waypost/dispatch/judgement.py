@@ -28,7 +28,7 @@ from waypost.store.claiming import (
     write_intents,
 )
 from waypost.store.consents import hold_consents
-from waypost.store.media import ReadyMedia, load_provider_media
+from waypost.store.provider_media import ReadyMedia, load_provider_media
 from waypost.store.transaction import Tx
 
 LANE_WAIT_SECONDS: Final = 60.0

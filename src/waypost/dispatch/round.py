@@ -16,7 +16,7 @@ from waypost.outbox import News, failed_news
 from waypost.ports import Accepted
 from waypost.store.claiming import Candidate, LaneKey
 from waypost.store.directory import Snapshot
-from waypost.store.media import ReadyMedia
+from waypost.store.provider_media import ReadyMedia
 
 MediaKey = tuple[str, str, str]
 """(account id, source id, media key)."""

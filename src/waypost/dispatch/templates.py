@@ -8,7 +8,7 @@ from waypost.domain.template import TemplateShape, TemplateVariant, check_templa
 from waypost.store.claiming import Candidate
 from waypost.store.content import decode_content, encode_content
 from waypost.store.directory import Snapshot
-from waypost.store.media import media_key_of
+from waypost.store.provider_media import media_key_of
 from waypost.store.templates import load_variants
 from waypost.store.transaction import Tx
 

@@ -16,7 +16,8 @@ from waypost.observe import get_logger
 from waypost.observe.metrics import Metrics
 from waypost.ports import BlobStore, Clock
 from waypost.store.engine import Database, Lane
-from waypost.store.media import PENDING, STORED, UrlContent, find_asset, find_url, save_url
+from waypost.store.media import PENDING, STORED, find_asset
+from waypost.store.provider_media import UrlContent, find_url, save_url
 
 BYTES_MAX: Final = max(KIND_BYTES_MAX.values())
 

@@ -23,7 +23,7 @@ from waypost.ports import BlobStore, Clock, Provider, ProviderMediaError
 from waypost.settings import MediaSettings
 from waypost.store.directory import Source
 from waypost.store.engine import Database, Lane
-from waypost.store.media import (
+from waypost.store.provider_media import (
     ASSET_KEY,
     PROVIDER_MARGIN_US,
     URL_FRESH_US,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from waypost.store.media import ASSET_KEY
+from waypost.store.provider_media import ASSET_KEY
 from waypost.store.statements import Dialect, Sql
 from waypost.store.transaction import Tx
 

@@ -18,8 +18,8 @@ from waypost.settings import Settings
 from waypost.store.content import decode_content
 from waypost.store.directory import Source
 from waypost.store.inspection import MessageRow
-from waypost.store.media import load_provider_media
 from waypost.store.message_facts import MessageFacts
+from waypost.store.provider_media import load_provider_media
 from waypost.store.templates import load_variants
 from waypost.store.transaction import Tx
 
