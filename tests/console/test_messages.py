@@ -4,11 +4,13 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from tests.console.conftest import OTHER_ACCOUNT, Office
 
 from waypost.store.inspecting_webhooks import list_of_subject
 from waypost.store.inspection import find_message
 from waypost.store.statements import Sql
+from waypost.web.manage.editing import Editor
 
 PHONE = "12025550171"
 STRANGER = "12025550172"
@@ -185,6 +187,27 @@ async def test_resending_makes_a_new_message_by_the_rules_of_the_api(office: Off
     await office.house.call("POST", "/api/v2/consent/blocklist/", json={**block, "type": "whitelist"})
     assert 409 == blocked.status
     assert "The message was refused: 8002 Phone number is not opted in" in blocked.words
+
+
+async def test_a_resend_that_the_audit_log_does_not_take_sends_nothing(office: Office, monkeypatch: pytest.MonkeyPatch):
+    message_id = await _sent(office, "Told or not sent")
+    operator = await office.visitor("operator")
+    count = Sql("SELECT COUNT(*) FROM messages")
+    before = await office.read(lambda tx: tx.rows(count))
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Editor, "note", fail)
+        failed = await operator.post(f"/console/messages/{message_id}/resend", once="a-token-of-this-page")
+    nothing = await office.read(lambda tx: tx.rows(count))
+    again = await operator.post(f"/console/messages/{message_id}/resend", follows=True, once="a-token-of-this-page")
+
+    assert (500, 200) == (failed.status, again.status)
+    assert nothing == before
+    assert "Sent again: this is the new message." in again.words
+    assert message_id in await _audit(office, "message.resend")
 
 
 async def test_a_scheduled_message_is_moved_and_cancelled_and_then_explained(office: Office):

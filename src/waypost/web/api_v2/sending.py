@@ -1,5 +1,6 @@
 """``POST /api/v2/message/`` in its four spellings: the hottest path, so plain ASGI."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from waypost.accept.acceptor import Acceptance, Acceptor
@@ -12,6 +13,7 @@ from waypost.domain.message import MessageDraft, Priority
 from waypost.ports import Clock
 from waypost.store.directory import Account
 from waypost.store.engine import StoreUnavailableError
+from waypost.store.transaction import Tx
 from waypost.web.auth import Principal
 from waypost.web.exchange import (
     JSON,
@@ -80,10 +82,19 @@ class SendDesk:
         return await self.keep(account, parsed, idempotency=idempotency)
 
     async def keep(
-        self, account: Account, drafts: list[MessageDraft], *, idempotency: Idempotency | None = None
+        self,
+        account: Account,
+        drafts: list[MessageDraft],
+        *,
+        idempotency: Idempotency | None = None,
+        also: Callable[[Tx], None] | None = None,
     ) -> Acceptance | ContractRefusal:
-        """Keep messages whose form is known to be right, all or none. Raises ``StoreUnavailableError``."""
-        kept = await self._acceptor.accept(account, drafts, idempotency=idempotency)
+        """
+        Keep messages whose form is known to be right, all or none; ``also`` in the same transaction.
+
+        Raises ``StoreUnavailableError``.
+        """
+        kept = await self._acceptor.accept(account, drafts, idempotency=idempotency, also=also)
         if isinstance(kept, PolicyRefusal):
             return self._refused(refusal_of(kept))
         if kept.is_replay:

@@ -35,7 +35,7 @@ from waypost.web.manage.editing_webhooks import replay_message
 from waypost.web.manage.problems import invalid, not_found
 from waypost.web.manage.requests import Rescheduling
 from waypost.web.manage.rescheduling import reschedule_message
-from waypost.web.manage.resending import draft_again, note_resend, send_again
+from waypost.web.manage.resending import draft_again, send_again
 from waypost.web.manage.traffic_views import status_name
 
 RELATED_MAX: Final = 200
@@ -95,20 +95,20 @@ class MessagePage:
 
     async def resend(self, visit: Visit) -> Response:
         """Send it again as a new message, by the rules of the API, and lead there."""
-        message_id, editor = visit.part("message_id"), visit.editor
+        message_id = visit.part("message_id")
         draft = await visit.read(lambda tx: draft_again(tx, visit.account_id, message_id))
         asked = f"resend {message_id}".encode()
         kept = await send_again(
             self._console.send_desk,
+            visit.editor,
             account=visit.account,
             draft=draft,
+            message_id=message_id,
             idempotency=Idempotency.of(visit.once_key(asked), asked),
         )
         path = f"/messages/{kept.ids[0]}"
-        if kept.is_replay:
-            return visit.redirect(path, notice=SENT_BEFORE)
-        await visit.change(lambda tx: note_resend(tx, editor, visit.account_id, message_id))
-        return visit.redirect(path, notice="Sent again: this is the new message.")
+        notice = SENT_BEFORE if kept.is_replay else "Sent again: this is the new message."
+        return visit.redirect(path, notice=notice)
 
     async def cancel(self, visit: Visit) -> Response:
         """Take it back, while nothing has been done about it."""

@@ -47,9 +47,19 @@ def draft_again(tx: Tx, account_id: str, message_id: str) -> MessageDraft:
     return _draft(row, content, facts)
 
 
-async def send_again(desk: SendDesk, *, account: Account, draft: MessageDraft, idempotency: Idempotency) -> Acceptance:
+async def send_again(
+    desk: SendDesk,
+    editor: Editor,
+    *,
+    account: Account,
+    draft: MessageDraft,
+    message_id: str,
+    idempotency: Idempotency,
+) -> Acceptance:
     """
-    Accept a draft by the rules of the API; asked for once more under the same key, nothing is sent.
+    Accept the draft made of a message by the rules of the API, with its entry in the audit log.
+
+    Asked for once more under the same key, nothing is sent.
 
     Raises ``Problem`` with the contract's code and text where the API would refuse it.
     """
@@ -61,7 +71,12 @@ async def send_again(desk: SendDesk, *, account: Account, draft: MessageDraft, i
             hint="Try again when the queues on the overview are shorter.",
             retry_after_seconds=2,
         )
-    kept = await desk.keep(account, [draft], idempotency=idempotency)
+    kept = await desk.keep(
+        account,
+        [draft],
+        idempotency=idempotency,
+        also=lambda tx: editor.note(tx, account_id=account.id, action="message.resend", target=message_id),
+    )
     if isinstance(kept, ContractRefusal):
         code, text = kept.error.code or "", kept.error.text
         raise Problem(
@@ -70,11 +85,6 @@ async def send_again(desk: SendDesk, *, account: Account, draft: MessageDraft, i
             hint=_HINTS.get(code, "docs/errors.md explains each code. Nothing was sent."),
         )
     return kept
-
-
-def note_resend(tx: Tx, editor: Editor, account_id: str, message_id: str) -> None:
-    """Tell the audit log that a person has sent a message again."""
-    editor.note(tx, account_id=account_id, action="message.resend", target=message_id)
 
 
 def _draft(row: MessageRow, content: str, facts: MessageFacts) -> MessageDraft:
