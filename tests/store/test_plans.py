@@ -186,6 +186,14 @@ def test_a_search_goes_along_the_index_that_narrows_it_most(migrated_sqlite_url:
             assert f"INDEX {index} (" in plan[0]
 
 
+def test_no_page_of_the_console_bounds_ids_twice_on_one_side() -> None:
+    """Of two bounds SQLite takes one for the index and reads on to it, with the other as a condition on each row."""
+    for name, statement in STATEMENTS:
+        bounds = re.findall(r"(\w+\.id [<>])=? :", statement.sqlite)
+
+        assert len(bounds) == len(set(bounds)), name
+
+
 def test_figures_over_time_read_no_count_but_those_they_add_up(migrated_sqlite_url: str) -> None:
     reads = "USING COVERING INDEX tallies_totals (account_id=? AND event=? AND hour_us>? AND hour_us<?)"
     with contextlib.closing(sqlite3.connect(migrated_sqlite_url.removeprefix("sqlite:///"))) as connection:

@@ -23,7 +23,7 @@ _MOMENTS: Final = Sql(
     "AND t.wamid IS NOT NULL), m.delivered_at_us, m.read_at_us FROM messages m "
     "WHERE m.account_id = :account_id AND m.id >= :floor AND m.id < :ceiling "
     "AND m.accepted_at_us >= :from_us AND m.accepted_at_us < :until_us "
-    "AND (CAST(:source_id AS TEXT) IS NULL OR m.source_id = :source_id) AND m.id >= :horizon "
+    "AND (CAST(:source_id AS TEXT) IS NULL OR m.source_id = :source_id) "
     "ORDER BY m.id DESC LIMIT :at_most",
     columns=5,
 )
@@ -94,15 +94,16 @@ def measure_latencies(
 ) -> Latencies:
     """Return how long the newest messages accepted in ``[from_us, until_us)`` took, of ``at_most`` looked at."""
     span = span_of(since_us=from_us, until_us=until_us)
-    place = {"account_id": account_id, "floor": span.floor, "ceiling": span.ceiling}
-    horizon = tx.one(_HORIZON, **place, skipped=at_most)
+    place = {"account_id": account_id, "ceiling": span.ceiling}
+    horizon = tx.one(_HORIZON, **place, floor=span.floor, skipped=at_most)
     rows = tx.rows(
         _MOMENTS,
         **place,
+        # One bound and no second one beside it: of two SQLite takes the first, and reads on to that.
+        floor=span.floor if horizon is None else horizon[0],
         from_us=from_us,
         until_us=until_us,
         source_id=source_id,
-        horizon="" if horizon is None else horizon[0],
         at_most=at_most,
     )
     return Latencies(
