@@ -5,6 +5,7 @@ One PostgreSQL server is started per test process, on first use; each test gets 
 name lookups that would leave the machine fail the test that tried them.
 """
 
+import asyncio
 import gc
 import ipaddress
 import logging
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 import structlog
+import uvicorn.server
 from tools.postgres import PostgresCluster
 
 from waypost.store.migrate import migrate
@@ -77,6 +79,22 @@ def _install_trace_function_patiently(function: Any, *, install: Any = sys.settr
         return
 
 
+class _Impatient:
+    """
+    What uvicorn sees of asyncio: it sleeps a tenth of a second between two looks whether it is to stop.
+
+    That is nothing to a server, but thousands of tests stop one, or three.
+    """
+
+    sleep_seconds_max = 0.02
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(asyncio, name)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(min(seconds, self.sleep_seconds_max))
+
+
 def _log_plainly() -> None:
     """
     Show what was logged beside a failed test, a plain line each.
@@ -102,6 +120,7 @@ def pytest_configure() -> None:
     if sys.version_info < (3, 12):
         sys.settrace = _install_trace_function_patiently
     _log_plainly()
+    uvicorn.server.asyncio = _Impatient()  # type: ignore[attr-defined]
     # An audit hook sees Python's own sockets whatever library uses them, and cannot be patched away by a test.
     sys.addaudithook(_refuse_leaving)
 
