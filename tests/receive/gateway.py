@@ -11,7 +11,8 @@ from waypost.domain.token import make_token
 from waypost.observe import Metrics
 from waypost.ports import UuidFactory
 from waypost.providers.cloud_api.events import read_updates
-from waypost.receive.ingester import Ingester, IngressScope
+from waypost.receive.ingester import Ingester
+from waypost.receive.sorting import IngressScope
 from waypost.store.accounts import create_account
 from waypost.store.directory import Directory
 from waypost.store.engine import Database

@@ -8,7 +8,7 @@ from tests.receive.gateway import ACCOUNT, OTHER_ACCOUNT, Gateway
 from tests.receive.webhooks import body, encode, message, messages, status, statuses, text, value
 
 from waypost.domain.message import MessageState
-from waypost.receive.ingester import IngressScope
+from waypost.receive.sorting import IngressScope
 from waypost.store.engine import StoreUnavailableError
 
 APP = IngressScope(account_id=None, app_secret=None)
@@ -131,7 +131,7 @@ class TestRefusalByTheStore:
 
     @pytest.fixture
     def poisoned(self, gateway: Gateway) -> Gateway:
-        parse = gateway.ingester._parse
+        parse = gateway.ingester._sorter._parse
 
         def parse_with_poison(raw: bytes):
             updates = parse(raw)
@@ -140,7 +140,7 @@ class TestRefusalByTheStore:
                     update.fact.occurred_at_us = 2**70
             return updates
 
-        gateway.ingester._parse = parse_with_poison
+        gateway.ingester._sorter._parse = parse_with_poison
         return gateway
 
     async def test_it_costs_only_itself(self, poisoned: Gateway):

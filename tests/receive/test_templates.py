@@ -4,7 +4,7 @@ import pytest
 from tests.receive.gateway import ACCOUNT, NOW_US, OTHER_ACCOUNT, SECOND_US, Gateway
 from tests.receive.webhooks import body
 
-from waypost.receive.ingester import IngressScope
+from waypost.receive.sorting import IngressScope
 from waypost.store.statements import InsertMany
 from waypost.store.tables import TEMPLATE_LISTS, TEMPLATES
 

@@ -15,7 +15,8 @@ from waypost.observe import Metrics
 from waypost.ports import Clock
 from waypost.providers.cloud_api.limits import WEBHOOK_BODY_BYTES_MAX
 from waypost.providers.cloud_api.signature import SIGNATURE_HEADER, is_signed
-from waypost.receive.ingester import Ingester, IngressScope
+from waypost.receive.ingester import Ingester
+from waypost.receive.sorting import IngressScope
 from waypost.store.directory import Directory, Source
 from waypost.store.engine import StoreUnavailableError
 from waypost.web.exchange import (
