@@ -11,6 +11,7 @@ from waypost.accept.acceptor import Acceptor
 from waypost.accept.bulk import BulkFeeder, FeedLimits
 from waypost.app.clients import Clients, open_clients
 from waypost.app.foundation import Foundation
+from waypost.app.maintenance_parts import maintenance_parts
 from waypost.app.media_supply import MediaSupply
 from waypost.app.observers import DispatchMetrics, SendMetrics
 from waypost.app.parts import Part
@@ -23,13 +24,8 @@ from waypost.dispatch.media_wait import MediaWait
 from waypost.dispatch.sender import Sender
 from waypost.domain.doubt import DoubtLimits
 from waypost.domain.throttle import Pace
-from waypost.maintenance.expiry import Expirer
 from waypost.maintenance.gauges import Gauges
 from waypost.maintenance.leases import LOCK_FILE, ExclusiveOwnership, LeasedOwnership
-from waypost.maintenance.policy_clock import PolicyClockKeeper
-from waypost.maintenance.retention import Retention
-from waypost.maintenance.tallying import TallyFolder
-from waypost.maintenance.template_mirror import TemplateMirror
 from waypost.media.collector import Collector
 from waypost.media.supplier import Supplier
 from waypost.notify.notifier import Notifier
@@ -277,7 +273,12 @@ class Gateway:
         if "accept" in roles:
             services.append(Part(name=self.feeder.name, running=self.feeder.run))
         if "maintenance" in roles:
-            services += self._maintenance()
+            services += maintenance_parts(
+                foundation,
+                lister=self.clients.provider,
+                on_ended=self._lanes_ended,
+                on_told=self.notifier.wake,
+            )
         if "notify" in roles:
             services.append(Part(name=self.notifier.name, running=self.notifier.run))
         if "dispatch" in roles:
@@ -321,38 +322,3 @@ class Gateway:
             gap_seconds=settings.dispatch.ingress_gap_seconds,
             on_told=self.notifier.wake,
         )
-
-    def _maintenance(self) -> list[Service]:
-        foundation, settings = self.foundation, self.foundation.settings
-        expiry = Expirer(
-            database=foundation.database,
-            directory=foundation.directory,
-            clock=foundation.clock,
-            ids=foundation.ids,
-            doubt_seconds_max=settings.dispatch.doubt_seconds_max,
-            on_ended=self._lanes_ended,
-            on_told=self.notifier.wake,
-        )
-        retention = Retention(
-            database=foundation.database,
-            blobs=foundation.blobs,
-            clock=foundation.clock,
-            ids=foundation.ids,
-            settings=settings.retention,
-            parked_hours=settings.receive.parked_hours,
-        )
-        clock = PolicyClockKeeper(database=foundation.database, clock=foundation.clock)
-        mirror = TemplateMirror(
-            database=foundation.database,
-            directory=foundation.directory,
-            lister=self.clients.provider,
-            clock=foundation.clock,
-            ids=foundation.ids,
-            metrics=foundation.metrics,
-            interval_seconds=settings.receive.template_list_seconds,
-            on_told=self.notifier.wake,
-        )
-        tallies = TallyFolder(
-            database=foundation.database, clock=foundation.clock, tally_days=settings.reports.tally_days
-        )
-        return [Part(name=loop.name, running=loop.run) for loop in (expiry, retention, clock, tallies, mirror)]
