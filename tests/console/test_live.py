@@ -35,15 +35,36 @@ async def test_another_sites_page_cannot_listen(office: Office):
     assert 403 == answer.status
 
 
+async def always() -> bool:
+    return True
+
+
+async def test_a_stream_ends_with_its_session(office: Office, monkeypatch: pytest.MonkeyPatch):
+    """Looked at each quarter of a minute; here as often as it looks for commits."""
+    monkeypatch.setattr("waypost.web.console.live._ALIVE_SECONDS", 0.0)
+    leaver = office.new_visitor()
+    await leaver.sign_in("viewer")
+    async with leaver.http.get(
+        f"{leaver.base_url}/console/live", headers=SAME, timeout=aiohttp.ClientTimeout(20)
+    ) as stream:
+        while_signed_in = [await stream.content.readline() for _ in range(3)]
+        assert 303 == (await leaver.post("/console/sign-out")).status
+        await stream.content.read()
+        assert stream.content.at_eof()
+
+    assert [b": alive\n", b"\n"] == while_signed_in[:2]
+    assert while_signed_in[2], "it lasted while they were signed in"
+
+
 async def test_no_more_pages_listen_than_may():
     hub = LiveHub(lambda: 0, streams_max=2, streams_per_user_max=2, has_other_nodes=False)
-    streams = [hub.stream(user_id) for user_id in ("a", "b")]
+    streams = [hub.stream(user_id, is_welcome=always) for user_id in ("a", "b")]
     assert not hub.is_full
     for stream in streams:
         assert b": alive\n\n" == await anext(stream)
 
     assert hub.is_full
-    assert [] == [event async for event in hub.stream("c")], "it had begun when there was still room"
+    assert [] == [event async for event in hub.stream("c", is_welcome=always)], "it had begun when there was still room"
     await streams[0].aclose()
     assert not hub.is_full
     hub.close()
@@ -77,7 +98,7 @@ async def test_changes_of_other_nodes_are_told_although_nothing_was_committed_he
     alone, together = (
         LiveHub(lambda: 7, streams_max=9, streams_per_user_max=9, has_other_nodes=others) for others in (False, True)
     )
-    quiet, told = alone.stream("a"), together.stream("a")
+    quiet, told = alone.stream("a", is_welcome=always), together.stream("a", is_welcome=always)
     await anext(quiet)
     await anext(told)
     waiting = asyncio.ensure_future(anext(quiet))

@@ -19,6 +19,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Message, Receive
 
 from waypost.observe import get_logger
+from waypost.settings_groups import ConsoleSettings
 from waypost.store.console_sessions import SessionRecord, end_session, find_session, touch_session
 from waypost.store.directory import Account
 from waypost.store.engine import StoreUnavailableError
@@ -50,6 +51,11 @@ def token_hash(token: str) -> str:
 def csrf_token_of(token: str) -> str:
     """Return the token that a session's forms carry; the session's own cannot be found from it."""
     return hmac.digest(token.encode(), b"console form", "sha256").hex()[:32]
+
+
+def is_over(session: SessionRecord, settings: ConsoleSettings, *, now_us: int) -> bool:
+    """Say whether a session has not been used for too long, or has lasted as long as any may."""
+    return now_us - session.used_at_us > settings.idle_us or now_us - session.created_at_us > settings.session_us
 
 
 class Gate:
@@ -108,8 +114,8 @@ class Gate:
         session = await manage.database.read(lambda tx: find_session(tx, hashed))
         if session is None:
             return None
-        settings, now_us = manage.settings.console, manage.clock.now_us()
-        if now_us - session.used_at_us > settings.idle_us or now_us - session.created_at_us > settings.session_us:
+        now_us = manage.clock.now_us()
+        if is_over(session, manage.settings.console, now_us=now_us):
             await manage.database.write(lambda tx: end_session(tx, hashed))
             return None
         if is_use and now_us - session.used_at_us > _TOUCH_US:

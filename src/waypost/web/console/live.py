@@ -7,7 +7,7 @@ answered by 204. So there is one way to render, and nothing to keep in step.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 _LEAST_SECONDS: Final = 0.5
@@ -15,6 +15,7 @@ _LEAST_SECONDS: Final = 0.5
 _OTHERS_SECONDS: Final = 2.0
 """How late the changes of other nodes may be told."""
 _ALIVE_SECONDS: Final = 15.0
+"""Between two looks at whether the session that listens still stands, and two signs of life where nothing happens."""
 _CHANGED: Final = b"event: changed\ndata:\n\n"
 _ALIVE: Final = b": alive\n\n"
 
@@ -51,9 +52,9 @@ class LiveHub:
         """End all streams, so that a stopping server need not wait for them."""
         self._closing.set()
 
-    async def stream(self, user_id: str) -> AsyncIterator[bytes]:
+    async def stream(self, user_id: str, *, is_welcome: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
         """
-        Yield events until the hub closes or the reader goes; the first one tells that the stream stands.
+        Yield events until the hub closes, the reader goes, or is no longer welcome; the first tells that it stands.
 
         One that began when others had just taken the last place ends at once, and its page asks again.
         """
@@ -62,9 +63,14 @@ class LiveHub:
         self._streams_of[user_id] += 1
         try:
             yield _ALIVE
-            seen, quiet_seconds = self._commits(), 0.0
+            seen, quiet_seconds, unasked_seconds = self._commits(), 0.0, 0.0
             while not await self._is_closed_within(_LEAST_SECONDS):
                 quiet_seconds += _LEAST_SECONDS
+                unasked_seconds += _LEAST_SECONDS
+                if unasked_seconds >= _ALIVE_SECONDS:
+                    unasked_seconds = 0.0
+                    if not await is_welcome():
+                        return
                 commits = self._commits()
                 if commits != seen or (self._has_other_nodes and quiet_seconds >= _OTHERS_SECONDS):
                     seen, quiet_seconds = commits, 0.0

@@ -1,13 +1,15 @@
 """The stream of events that pages follow, and two small choices of the visitor: account, and whole numbers."""
 
+from functools import partial
 from typing import Final
 
 from starlette.responses import Response, StreamingResponse
 
 from waypost.domain.users import Role
-from waypost.store.console_sessions import choose_account, show_numbers
+from waypost.store.console_sessions import choose_account, find_session, show_numbers
+from waypost.store.engine import StoreUnavailableError
 from waypost.web.console.context import Console
-from waypost.web.console.gate import is_from_this_site
+from waypost.web.console.gate import is_from_this_site, is_over
 from waypost.web.console.routing import ConsoleRoute, action, page
 from waypost.web.console.visit import Visit
 from waypost.web.manage.problems import Problem, ProblemKind, not_found
@@ -41,9 +43,17 @@ class LivePage:
                 "As many of your pages are kept up to date as one user may have.",
                 "WAYPOST_CONSOLE__LIVE_PAGES_PER_USER_MAX",
             )
-        return StreamingResponse(
-            hub.stream(user_id), media_type="text/event-stream", headers={"x-accel-buffering": "no"}
-        )
+        stream = hub.stream(user_id, is_welcome=partial(self._is_standing, visit.session.token_hash))
+        return StreamingResponse(stream, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+
+    async def _is_standing(self, token_hash: str) -> bool:
+        """Say whether a session has not ended meanwhile; whose store cannot be asked ask again by a new stream."""
+        manage = self._console.manage
+        try:
+            session = await manage.database.read(lambda tx: find_session(tx, token_hash))
+        except StoreUnavailableError:
+            return False
+        return session is not None and not is_over(session, manage.settings.console, now_us=manage.clock.now_us())
 
     async def choose_account(self, visit: Visit) -> Response:
         """Show another account's things from now on."""
