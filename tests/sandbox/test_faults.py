@@ -243,6 +243,11 @@ async def test_a_count_is_used_up_and_rules_can_be_deleted(world: World) -> None
     assert (await world.send())[0] == 200
     _, listed = await world.call("GET", "/sandbox/faults")
     assert [(rule["id"], rule["hits"]) for rule in listed["faults"]] == [(spent, 2)]
+    await world.add_fault("hang")
+    await world.add_fault("slow", seconds=0)
+    assert (await world.call("DELETE", "/sandbox/faults?kind=wrong"))[0] == 400
+    _, left = await world.call("DELETE", "/sandbox/faults?kind=hang")
+    assert [rule["kind"] for rule in left["faults"]] == ["graph_error", "slow"]
     assert (await world.call("DELETE", "/sandbox/faults"))[1] == {"faults": []}
     assert (await world.call("DELETE", f"/sandbox/faults/{spent}"))[0] == 404
 

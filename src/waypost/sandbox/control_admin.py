@@ -163,9 +163,12 @@ class AdminControl:
         return answer(rule.view())
 
     async def delete_faults(self, request: Request) -> Response:
-        del request
-        self._sandbox.faults.clear()
-        return answer({"faults": []})
+        """Remove all faults, or all of the `kind` in the query; return what is left."""
+        kind = request.query_params.get("kind")
+        if kind not in (None, *KINDS):
+            raise bad_request(f"There are no faults of the kind {kind}.", f"There are: {', '.join(KINDS)}.")
+        self._sandbox.faults.clear(kind)
+        return answer({"faults": [rule.view() for rule in self._sandbox.faults.rules()]})
 
     async def ledger(self, request: Request) -> Response:
         """Page through acceptances: `after` is the sequence of the last one seen."""

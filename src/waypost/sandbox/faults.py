@@ -164,8 +164,9 @@ class Faults:
         self._refresh()
         return rule
 
-    def clear(self) -> None:
-        self._rules.clear()
+    def clear(self, kind: str | None = None) -> None:
+        """Remove all rules, or all of a kind."""
+        self._rules = {} if kind is None else {rule.id: rule for rule in self._rules.values() if rule.kind != kind}
         self._refresh()
 
     def match(
