@@ -83,10 +83,11 @@ def moment(value: int | datetime | None, empty: str = NOTHING) -> Markup | str:
     """Return a time, in microseconds or aware, as an element that the page shows in the viewer's zone."""
     if value is None:
         return empty
-    time = (as_time(value) if isinstance(value, int) else value).astimezone(UTC)
-    return Markup('<time datetime="{}">{}</time>').format(
-        time.isoformat(timespec="milliseconds").replace("+00:00", "Z"), time.strftime("%Y-%m-%d %H:%M:%S UTC")
-    )
+    time = as_time(value) if isinstance(value, int) else value.astimezone(UTC)
+    text = time.isoformat(" ", "milliseconds")
+    day, second, exact = text[:10], text[11:19], text[11:23]
+    # Put together by hand, since a page has hundreds: there is nothing in it to be escaped.
+    return Markup(f'<time datetime="{day}T{exact}Z">{day} {second} UTC</time>')  # noqa: S704
 
 
 def local_field(value_us: int | None) -> str:
