@@ -1,5 +1,6 @@
 """Bulk sends made of a file, looked at, steered and read as a file; by the rules of the command line."""
 
+import contextlib
 import re
 
 import aiohttp
@@ -47,12 +48,18 @@ async def test_a_file_becomes_a_draft_with_a_preview_and_is_sent_when_started(of
     await office.house.eventually(is_done)
     outcomes = await viewer.get(f"{path}/outcomes")
     result = await viewer.get(f"{path}/result.csv")
+    with contextlib.ExitStack() as running:
+        for _ in range(4):
+            running.enter_context(office.console.manage.exports.place(office.house.demo.account.account_id))
+        busy = [await viewer.get(one) for one in (f"{path}/outcomes", f"{path}/result.csv", "/console/bulk?export=csv")]
     again = await upload_bulk(operator, FILE)
     listed = await viewer.get("/console/bulk")
 
     assert "accepted" in outcomes.words
     assert 13 == len(result.text.splitlines())
     assert not any(phone in result.text for phone in PHONES)
+    assert [(429, "5")] * 3 == [(one.status, one.headers["retry-after"]) for one in busy]
+    assert "4 exports of this account run already." in busy[0].words
     assert bulk_id == _id_of(again), "the same file and message are the same bulk send"
     assert path in listed.text
 
