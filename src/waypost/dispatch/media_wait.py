@@ -25,6 +25,9 @@ from waypost.store.directory import Directory, Source
 from waypost.store.engine import Database, Lane, StoreUnavailableError
 from waypost.store.transaction import Tx
 
+_FileKey = tuple[str, str]
+"""(source, key of the file)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaTrouble:
@@ -66,21 +69,34 @@ class MediaWait:
         self._on_ready = on_ready
         self._on_ended = on_ended
         self._on_told = on_told
-        self._under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._under_way: dict[_FileKey, asyncio.Task[None]] = {}
+        self._asked_again: dict[_FileKey, Candidate] = {}
         self._log = get_logger("dispatch")
 
     def prepare(self, source: Source, candidate: Candidate) -> None:
-        """Begin; while a call for the same source and file is under way, a second does nothing."""
+        """
+        Begin; while a call for the same source and file is under way, a second one makes it look again at its end.
+
+        It may have woken those that waited just before the message of the second call was parked.
+        """
         assert candidate.media_key is not None
         key = (source.id, candidate.media_key)
         if key in self._under_way:
+            self._asked_again[key] = candidate
             return
         task = asyncio.create_task(self._prepare(source, candidate), name=f"media {source.id}")
         self._under_way[key] = task
-        task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        task.add_done_callback(lambda _: self._ended(source, key))
+
+    def _ended(self, source: Source, key: _FileKey) -> None:
+        del self._under_way[key]
+        candidate = self._asked_again.pop(key, None)
+        if candidate is not None:
+            self.prepare(source, candidate)
 
     async def stop(self) -> None:
         """Leave off; what waits is found again after the next start."""
+        self._asked_again.clear()
         tasks = list(self._under_way.values())
         for task in tasks:
             task.cancel()
