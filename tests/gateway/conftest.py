@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
@@ -16,6 +17,7 @@ from waypost.app.demo import Demo, build_demo, demo_settings
 from waypost.app.foundation import open_foundation
 from waypost.service import run_services
 from waypost.settings import Settings
+from waypost.store.statements import Sql
 
 __all__ = ["_trace", "connects"]
 
@@ -33,6 +35,7 @@ QUICK = {
     "receive": {"heartbeat_seconds": 0.5},
     "drain_seconds": 10.0,
 }
+_WAITING = Sql("SELECT state, wait_reason, due_at_us - :now_us, failure FROM messages WHERE id = :id")
 
 
 @dataclass
@@ -109,7 +112,13 @@ class House:
                 waiting.pop()
             return not waiting
 
-        await self.eventually(all_are)
+        try:
+            await self.eventually(all_are)
+        except TimeoutError:
+            found = await self.demo.gateway.foundation.database.read(
+                lambda tx: tx.one(_WAITING, id=waiting[-1], now_us=time.time_ns() // 1000)
+            )
+            pytest.fail(f"{waiting[-1]} is not {status}: (state, waits for, due in us, failure) = {found}")
 
     async def fault(self, kind: str, **rule: Any) -> str:
         answer = await self.sandbox("POST", "/sandbox/faults", json={"kind": kind, **rule})
