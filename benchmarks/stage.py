@@ -19,11 +19,10 @@ from tools.postgres import PostgresCluster
 
 from benchmarks.processes import Child, cpu_seconds, free_port
 from benchmarks.tenants import Tenants, create_tenants
-from waypost.master_key import read_master_key
+from waypost.master_key import open_sealer
 from waypost.settings import Settings
 from waypost.store.connections import Connection, connector_for
 from waypost.store.migrate import migrate
-from waypost.store.sealing import Sealer
 from waypost.store.statements import Sql
 
 DatabaseKind = Literal["sqlite", "postgresql"]
@@ -93,7 +92,7 @@ class Stage:
         }
         connection = connector_for(url).open_writer()
         self._exits.callback(connection.close)
-        sealer = Sealer([read_master_key(Settings(**settings))])
+        sealer = open_sealer(Settings(**settings))
         tenants = create_tenants(connection, sealer, hook_port=self.world.port, has_endpoints=has_endpoints)
         return Side(
             name=name,

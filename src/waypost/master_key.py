@@ -20,11 +20,6 @@ from waypost.store.sealing import Sealer
 MASTER_KEY_BYTES = 32
 
 
-def read_master_key(settings: Settings) -> bytes:
-    """Return the key that seals, 32 bytes: the first of ``read_master_keys``."""
-    return read_master_keys(settings)[0]
-
-
 def read_master_keys(settings: Settings) -> tuple[bytes, ...]:
     """
     Return the master keys, 32 bytes each: from `master_key` when set, else from `master_key_file`.
