@@ -24,8 +24,8 @@ from waypost.store.inspection import (
     find_message,
     list_attempts,
     list_inbound,
-    list_media,
     measure_queues,
+    search_media,
 )
 
 SECOND_US = 1_000_000
@@ -88,11 +88,11 @@ async def test_files_are_listed_newest_first_without_deleted_and_foreign_ones(da
         {"id": "m1", "account_id": "b"},
     )
 
-    first = await database.read(lambda tx: list_media(tx, "a", at_most=2))
-    last = first[-1]
-    second = await database.read(lambda tx: list_media(tx, "a", before=(last.created_at_us, last.id), at_most=2))
+    first = await database.read(lambda tx: search_media(tx, "a", at_most=2))
+    second = await database.read(lambda tx: search_media(tx, "a", cursor=first.next_cursor, at_most=2))
 
-    assert [[row.id for row in page] for page in (first, second)] == [["840011", "m2"], ["m1"]]
+    assert [[row.id for row in page.rows] for page in (first, second)] == [["840011", "m2"], ["m1"]]
+    assert second.next_cursor is None
 
 
 async def test_what_came_in_is_listed_newest_first(database: Database) -> None:

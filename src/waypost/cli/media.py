@@ -29,14 +29,14 @@ def list_(
 ) -> None:
     """List an account's files, newest first."""
     from waypost.cli.opening import opened_store  # noqa: PLC0415
-    from waypost.store.inspection import list_media  # noqa: PLC0415
+    from waypost.store.inspection import search_media  # noqa: PLC0415
     from waypost.web.manage.traffic_views import MediaView  # noqa: PLC0415
 
     with opened_store(data_dir, database_url) as store:
         account_id = store.account_id(account)
-        rows = store.read(lambda tx: list_media(tx, account_id, at_most=limit))
+        found = store.read(lambda tx: search_media(tx, account_id, at_most=limit))
     print_records(
-        [MediaView.of(row).model_dump(mode="json") for row in rows],
+        [MediaView.of(row).model_dump(mode="json") for row in found.rows],
         columns=("id", "origin", "state", "kind", "mime_type", "size_bytes", "filename", "created_at"),
         as_json=as_json,
         empty="There is no file.",

@@ -41,11 +41,6 @@ _MEDIA_COLUMNS: Final = (
     "m.id, m.origin, m.state, m.digest, m.mime_type, m.kind, m.size_bytes, m.filename, m.source_id, m.created_at_us, "
     "m.failure_detail"
 )
-_MEDIA: Final = Sql(
-    f"SELECT {_MEDIA_COLUMNS} FROM media_assets m WHERE m.account_id = :account_id AND m.deleted_at_us IS NULL "  # noqa: S608
-    "AND (m.created_at_us, m.id) < (:before_us, :before_id) "
-    "ORDER BY m.created_at_us DESC, m.id DESC LIMIT :at_most"
-)
 _FIND_MEDIA: Final = Sql(
     f"SELECT {_MEDIA_COLUMNS} FROM media_assets m "  # noqa: S608
     "WHERE m.account_id = :account_id AND m.id = :id AND m.deleted_at_us IS NULL"
@@ -102,7 +97,6 @@ PLANNED: Final = (
     _FIND,
     _ATTEMPTS,
     _INBOUND,
-    _MEDIA,
     _MEDIA_HORIZON,
     _MEDIA_SEARCH,
     _QUEUES,
@@ -227,12 +221,6 @@ def list_inbound(tx: Tx, account_id: str, *, before: str = BEFORE_ALL, at_most: 
     return [InboundRow(*row) for row in rows]
 
 
-def list_media(tx: Tx, account_id: str, *, before: tuple[int, str] = (2**62, ""), at_most: int) -> list[MediaRow]:
-    """Return the account's files, newest first, those behind (created at, id)."""
-    rows = tx.rows(_MEDIA, account_id=account_id, before_us=before[0], before_id=before[1], at_most=at_most)
-    return [MediaRow(*row) for row in rows]
-
-
 def find_media(tx: Tx, account_id: str, media_id: str) -> MediaRow | None:
     """Return one file of the account; a deleted one is none."""
     row = tx.one(_FIND_MEDIA, account_id=account_id, id=media_id)
@@ -245,7 +233,8 @@ def search_media(
     """Return a page of the account's files that match, newest first; ``cursor`` is another page's ``next_cursor``."""
     before = (2**62, "") if cursor is None else _parse_place(cursor)
     place = {"account_id": account_id, "before_us": before[0], "before_id": before[1]}
-    end = tx.one(_MEDIA_HORIZON, **place, skipped=ROWS_SEARCHED_MAX - 1)
+    # Where everything matches, a page ends of itself.
+    end = None if wanted == ALL_MEDIA else tx.one(_MEDIA_HORIZON, **place, skipped=ROWS_SEARCHED_MAX - 1)
     rows = tx.rows(
         _MEDIA_SEARCH,
         **place,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
 from waypost.domain.ids import BEFORE_ALL
-from waypost.store.inspection import list_inbound, list_media
+from waypost.store.inspection import list_inbound, search_media
 from waypost.store.paging import Order
 from waypost.store.scheduling import list_scheduled
 from waypost.store.searching import search_messages
@@ -131,12 +131,12 @@ class MediaRoutes:
 
     async def list_page(self, caller: Calling, cursor: Cursor = None, limit: Limit = PAGE_ROWS) -> Listing[MediaView]:
         """List the account's files, newest first. Their bytes are at `GET /api/v2/media/{mediaId}`."""
-        before = (2**62, "") if cursor is None else parse_timed_cursor(cursor)
-        rows = await self._context.read(
-            lambda tx: list_media(tx, caller.account_id, before=before, at_most=limit), account_id=caller.account_id
+        if cursor is not None:
+            parse_timed_cursor(cursor)
+        found = await self._context.read(
+            lambda tx: search_media(tx, caller.account_id, cursor=cursor, at_most=limit), account_id=caller.account_id
         )
-        cursors = [f"{row.created_at_us}.{row.id}" for row in rows]
-        return Listing(items=[MediaView.of(row) for row in rows], next_cursor=next_cursor(cursors, limit=limit))
+        return Listing(items=[MediaView.of(row) for row in found.rows], next_cursor=found.next_cursor)
 
 
 def parse_timed_cursor(cursor: str) -> tuple[int, str]:
