@@ -100,18 +100,16 @@ class SandboxPage:
 
     async def switch_off(self, visit: Visit) -> Response:
         """Switch off one fault in force, all of a kind, or all there are."""
-        client, wanted = self._client(visit), visit.field("kind")
+        client, kind, rule_id = self._client(visit), visit.field("kind"), visit.field("id")
         rules = await _asked(client.faults())
-        rule_id = visit.field("id")
-        chosen = [
-            str(rule.get("id"))
-            for rule in rules
-            if (rule.get("id") == rule_id if rule_id else not wanted or rule.get("kind") == wanted)
-        ]
-        for one in chosen:
-            await _asked(client.remove_fault(one))
-        await self._note(visit, "sandbox.fault_off", wanted or rule_id or "all")
-        return visit.redirect("/sandbox", notice="Switched off." if chosen else "Nothing was on.")
+        if rule_id:
+            was_on = any(rule.get("id") == rule_id for rule in rules)
+            await _asked(client.remove_fault(rule_id))
+        else:
+            was_on = any(kind in ("", rule.get("kind")) for rule in rules)
+            await _asked(client.remove_faults(kind))
+        await self._note(visit, "sandbox.fault_off", kind or rule_id or "all")
+        return visit.redirect("/sandbox", notice="Switched off." if was_on else "Nothing was on.")
 
     async def _note(self, visit: Visit, name: str, target: str) -> None:
         editor, account_id = visit.editor, visit.account_id

@@ -1,7 +1,7 @@
 """The sandbox's control API, as the console's page asks it: bounded in time and size, every end in words."""
 
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import orjson
 
@@ -45,7 +45,12 @@ class SandboxClient:
 
     async def remove_fault(self, rule_id: str) -> None:
         """Switch a fault off; one that is gone already is no error."""
-        await self._call("DELETE", f"/sandbox/faults/{rule_id}", absent_is_fine=True)
+        await self._call("DELETE", f"/sandbox/faults/{quote(rule_id, safe='')}", absent_is_fine=True)
+
+    async def remove_faults(self, kind: str) -> None:
+        """Switch all faults of a kind off, all there are for ``""``."""
+        query = f"?{urlencode({'kind': kind})}" if kind else ""
+        await self._call("DELETE", f"/sandbox/faults{query}")
 
     async def arrivals(self, *, before: int, at_most: int) -> tuple[list[Found], int | None]:
         """Return what reached the pretend Meta before a sequence (0: all), newest first, and where the next page is."""
