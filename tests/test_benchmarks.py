@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import orjson
 import pytest
 from benchmarks import rows, tenants
-from benchmarks.bare import parsing, statements, writing
+from benchmarks.bare import parsing, writing
 from tools.environment import ROOT
 
+from waypost.store.acceptance import insert_messages
 from waypost.store.connections import Connection, connector_for
 from waypost.store.sealing import Sealer
 from waypost.store.statements import Sql
@@ -62,10 +63,10 @@ def test_the_bare_sides_write_a_whole_life(connection: Connection, people: tenan
     )
 
     connection.begin()
-    connection.tx.write_many(statements.INSERT_MESSAGES, [row])
+    insert_messages(connection.tx, [row])
     writing.write_starts(connection.tx, [row])
     writing.write_ends(connection.tx, [(message_id, wamid)])
-    parsing.write_reports(connection.tx, [(report, told)])
+    parsing.write_reports(connection.tx, [(report, told, tenant.source_id)])
     writing.write_deliveries(connection.tx, [(1, told[0])])
     connection.commit()
 

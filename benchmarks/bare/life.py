@@ -13,7 +13,6 @@ import aiohttp
 import orjson
 from pyreqwest.client import Client, ClientBuilder
 
-from benchmarks.bare import statements
 from benchmarks.bare.parsing import (
     Report,
     accepted_answer,
@@ -27,7 +26,8 @@ from benchmarks.bare.parsing import (
 from benchmarks.bare.server import CONFIG, Scope, serve
 from benchmarks.bare.writer import GroupWriter
 from benchmarks.bare.writing import write_deliveries, write_ends, write_starts
-from waypost.store.transaction import Row, Tx
+from waypost.store.acceptance import insert_messages
+from waypost.store.transaction import Row
 
 IN_FLIGHT = 256
 DELIVERIES = 64
@@ -74,7 +74,7 @@ class Life:
             recipient=message[4],
             source_id=message[2],
         )
-        await self.receiving.write(write_reports, (report, row))
+        await self.receiving.write(write_reports, (report, row, message[2]))
         self.begin(self.notify(tenant, row, report))
         return b""
 
@@ -82,7 +82,7 @@ class Life:
         row = message_row(body, account_id="")
         tenant = self.by_source[row[2]]
         row = (row[0], tenant["account_id"], *row[2:])
-        await self.accepting.write(_insert, row)
+        await self.accepting.write(insert_messages, row)
         self.messages[row[0]] = row
         self.begin(self.send(tenant, row))
         return accepted_answer(row[0])
@@ -117,10 +117,6 @@ class Life:
         await self.notifying.write(write_deliveries, (time.time_ns() // 1000, row[0]))
         if report.status == "read":
             del self.messages[report.message_id]
-
-
-def _insert(tx: Tx, rows: Any) -> None:
-    tx.write_many(statements.INSERT_MESSAGES, rows)
 
 
 _lives: list[Life] = []

@@ -13,6 +13,7 @@ import uuid_utils
 from benchmarks.bare import statements
 from benchmarks.rows import text_row
 from waypost.domain.message import MessageState
+from waypost.store.tallies import TallyKey, hour_of, keep_tallies
 from waypost.store.transaction import Row, Tx
 
 _ACCEPTED = b'{"status":"success","message":"Request received successfully.","data":{"id":"%s"}}'
@@ -102,13 +103,17 @@ def notification_row(report: Report, *, account_id: str, endpoint_id: str, recip
     return (str(uuid_utils.uuid7()), account_id, endpoint_id, report.message_id, "event", entry, now_us, now_us)
 
 
-def write_reports(tx: Tx, reports: Sequence[tuple[Report, Row]]) -> None:
-    """Keep the POSTs, join the statuses, and keep the notifications."""
-    tx.write_many(statements.INSERT_RAW, [report.raw for report, _ in reports])
+def write_reports(tx: Tx, reports: Sequence[tuple[Report, Row, str]]) -> None:
+    """Keep the POSTs, join the statuses, count them, and keep the notifications: (report, notification, source)."""
+    tx.write_many(statements.INSERT_RAW, [report.raw for report, _, _ in reports])
     by_status: dict[str, list[Row]] = {}
-    for report, _ in reports:
+    counts: dict[TallyKey, int] = {}
+    for report, notification, source_id in reports:
         row = (report.at_us, *statements.STATE_OF[report.status], report.message_id)
         by_status.setdefault(report.status, []).append(row)
+        counted = (notification[1], hour_of(report.at_us), source_id, "", report.status, "")
+        counts[counted] = counts.get(counted, 0) + 1
     for status, rows in by_status.items():
         tx.write_many(statements.SAVE_STATUS[status], rows)
-    tx.write_many(statements.INSERT_NOTIFICATIONS, [row for _, row in reports])
+    keep_tallies(tx, counts)
+    tx.write_many(statements.INSERT_NOTIFICATIONS, [row for _, row, _ in reports])

@@ -18,7 +18,7 @@ async def _receive(scope: Scope, body: bytes) -> bytes:
         recipient="12025550143",
         source_id=CONFIG["source_id"],
     )
-    await _writers[0].write(write_reports, (report, row))
+    await _writers[0].write(write_reports, (report, row, CONFIG["source_id"]))
     return b""
 
 

@@ -1,10 +1,8 @@
 """What the bare sides write: the same rows as the gateway, in the same tables."""
 
-from waypost.store.acceptance import MESSAGE_COLUMNS
 from waypost.store.statements import InsertMany, UpdateMany
 from waypost.store.tables import ATTEMPTS, MESSAGES, NOTIFICATIONS, RAW_WEBHOOKS
 
-INSERT_MESSAGES = InsertMany(MESSAGES, MESSAGE_COLUMNS)
 INSERT_ATTEMPTS = InsertMany(
     ATTEMPTS, ("message_id", "number", "account_id", "source_id", "node", "epoch", "started_at_us")
 )

@@ -5,6 +5,7 @@ import time
 from array import array
 from typing import Any, Final
 
+NO_TEMPLATES: Final = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 11\r\n\r\n{"data":[]}'
 _NOTICE_ANSWER: Final = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 _SEND_BODY: Final = (
     b'{"messaging_product":"whatsapp","contacts":[{"input":"+12025550143","wa_id":"12025550143"}],'
