@@ -130,6 +130,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(_CRASH_TESTS):
             item.add_marker("alone")
+    # The longest first: what is begun last is waited for.
+    items.sort(key=lambda item: item.path.name != "test_kill.py")
 
 
 def pytest_collection_finish() -> None:
