@@ -1,6 +1,7 @@
 """Files that somebody hands in, kept as an account's uploads: one flow for both APIs and for the console."""
 
 from pathlib import Path
+from typing import Final
 
 from waypost.accept.acceptor import IDEMPOTENCY_SECONDS
 from waypost.accept.idempotency import Idempotency
@@ -12,6 +13,8 @@ from waypost.store.acceptance import insert_idempotency, load_idempotency
 from waypost.store.engine import Database
 from waypost.store.media import count_stored_bytes, find_asset, insert_upload
 from waypost.store.transaction import Tx
+
+_ALL_TIME_US: Final = 2**62
 
 _logger = get_logger("media")
 
@@ -90,7 +93,8 @@ def _kept_before(tx: Tx, account_id: str, idempotency: Idempotency, *, media_id:
     for record in known.values():
         if find_asset(tx, account_id, record.message_ids[0]) is not None:
             return record.message_ids[0]
-    # A record of a file that was deleted since gives way, like an outlived one.
+    # A record of a file that was deleted since gives way, whatever its time; one that another node has written since
+    # it was looked for does not: then this transaction fails on it, and is done again.
     insert_idempotency(
         tx,
         account_id=account_id,
@@ -98,6 +102,6 @@ def _kept_before(tx: Tx, account_id: str, idempotency: Idempotency, *, media_id:
         fingerprint=idempotency.fingerprint,
         message_ids=[media_id],
         now_us=now_us,
-        not_before_us=now_us,
+        not_before_us=_ALL_TIME_US if known else not_before_us,
     )
     return None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from starlette.datastructures import UploadFile
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from waypost.domain.consent import ConsentAction, ConsentEvidence
 from waypost.domain.users import Role
@@ -133,7 +133,10 @@ class ConversationPage:
             raise invalid(kept.code, kept.text, hint=f"{kept.what} {kept.next}".strip())
         if not visit.is_htmx:
             return visit.redirect(f"/conversations/{visit.part('message_id')}")
-        return Response(status_code=204, headers={"hx-trigger": "changed"})
+        # A new token: the same emoji once more, after another, is another message.
+        return HTMLResponse(
+            f'<input type="hidden" name="once" value="{new_once()}">', headers={"hx-trigger": "changed"}
+        )
 
     async def consent(self, visit: Visit) -> Response:
         """Record that the person agrees to get messages, or does not."""

@@ -73,7 +73,8 @@ class Outgoing:
             raise _overloaded(status)
         body = _body(entry)
         priority = Priority.HIGH if is_urgent else Priority.NORMAL
-        kept = await self._desk.take(visit.account, body, idempotency_key=visit.once_key(body), priority=priority)
+        once_key = visit.once_key(body + priority.name.encode())
+        kept = await self._desk.take(visit.account, body, idempotency_key=once_key, priority=priority)
         return Refusal.of(kept.error) if isinstance(kept, ContractRefusal) else kept
 
     async def look(self, visit: Visit, entry: dict[str, Any]) -> Look:
