@@ -70,7 +70,7 @@ class MediaWait:
         self._on_ended = on_ended
         self._on_told = on_told
         self._under_way: dict[_FileKey, asyncio.Task[None]] = {}
-        self._asked_again: dict[_FileKey, Candidate] = {}
+        self._asked_again: dict[_FileKey, tuple[Source, Candidate]] = {}
         self._log = get_logger("dispatch")
 
     def prepare(self, source: Source, candidate: Candidate) -> None:
@@ -82,17 +82,17 @@ class MediaWait:
         assert candidate.media_key is not None
         key = (source.id, candidate.media_key)
         if key in self._under_way:
-            self._asked_again[key] = candidate
+            self._asked_again[key] = (source, candidate)
             return
         task = asyncio.create_task(self._prepare(source, candidate), name=f"media {source.id}")
         self._under_way[key] = task
-        task.add_done_callback(lambda _: self._ended(source, key))
+        task.add_done_callback(lambda _: self._ended(key))
 
-    def _ended(self, source: Source, key: _FileKey) -> None:
+    def _ended(self, key: _FileKey) -> None:
         del self._under_way[key]
-        candidate = self._asked_again.pop(key, None)
-        if candidate is not None:
-            self.prepare(source, candidate)
+        asked_again = self._asked_again.pop(key, None)
+        if asked_again is not None:
+            self.prepare(*asked_again)
 
     async def stop(self) -> None:
         """Leave off; what waits is found again after the next start."""
