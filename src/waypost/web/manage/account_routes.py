@@ -15,7 +15,8 @@ from waypost.web.manage.editing import (
     require_account,
 )
 from waypost.web.manage.guarding import Calling, Calls
-from waypost.web.manage.paging import PAGE_ROWS, Cursor, Limit, Listing, next_cursor
+from waypost.web.manage.page_parameters import Cursor, Limit
+from waypost.web.manage.paging import PAGE_ROWS, Listing, next_cursor
 from waypost.web.manage.problems import Problem, ProblemKind, not_found
 from waypost.web.manage.requests import AccountChange, AccountCreation, KeyCreation
 from waypost.web.manage.views import AccountView, KeyView, NewKeyView

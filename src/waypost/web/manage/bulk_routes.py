@@ -29,7 +29,8 @@ from waypost.web.manage.bulk_models import (
 )
 from waypost.web.manage.context import ManageContext
 from waypost.web.manage.guarding import Calling, Calls
-from waypost.web.manage.paging import PAGE_ROWS, Cursor, Limit, Listing, next_cursor
+from waypost.web.manage.page_parameters import Cursor, Limit
+from waypost.web.manage.paging import PAGE_ROWS, Listing, next_cursor
 from waypost.web.manage.problems import invalid
 from waypost.web.manage.traffic_views import status_name
 

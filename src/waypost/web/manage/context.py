@@ -36,7 +36,7 @@ class ManageContext:
     ``notify_now``, ``dispatch_now`` and ``feed_now`` are called after a change that gives the notifier, the dispatcher
     or the feeder of bulk sends work;
     ``lanes_ended`` with the lanes of messages that were ended before they were sent.
-    ``exports`` has the places of those that run.
+    ``exports`` are the places for exports, of which only so many run at once.
     """
 
     database: Database

@@ -63,9 +63,10 @@ class ExportPlace:
         self, parts: AsyncIterator[bytes] | AsyncIterator[str], *, media_type: str, filename: str
     ) -> StreamingResponse:
         """Return the answer that streams a file to be saved, and gives the place back when it has ended, anyhow."""
-        self.is_handed_on = True
         headers = {"content-disposition": f'attachment; filename="{filename}"'}
-        return _Stream(parts, media_type=media_type, headers=headers, give_back=self._give_back)
+        stream = _Stream(parts, media_type=media_type, headers=headers, give_back=self._give_back)
+        self.is_handed_on = True
+        return stream
 
 
 class _Stream(StreamingResponse):

@@ -21,7 +21,8 @@ from waypost.web.manage.group_models import (
     RefusedRequestView,
 )
 from waypost.web.manage.guarding import Calling, Calls
-from waypost.web.manage.paging import PAGE_ROWS, Cursor, Limit, Listing, next_cursor
+from waypost.web.manage.page_parameters import Cursor, Limit
+from waypost.web.manage.paging import PAGE_ROWS, Listing, next_cursor
 
 OfSource = Annotated[str | None, Query(max_length=64, description="Only groups of this source.")]
 

@@ -13,7 +13,8 @@ from waypost.store.inspection import RECENT_ROWS_MAX, count_recent, count_schedu
 from waypost.store.transaction import Tx
 from waypost.web.manage.context import ManageContext
 from waypost.web.manage.guarding import Calling, Calls
-from waypost.web.manage.paging import PAGE_ROWS, Cursor, Limit, Listing, next_cursor
+from waypost.web.manage.page_parameters import Cursor, Limit
+from waypost.web.manage.paging import PAGE_ROWS, Listing, next_cursor
 from waypost.web.manage.traffic_views import EndpointLoadView, QueueView, status_name
 from waypost.web.manage.views import AuditView, View, as_time
 

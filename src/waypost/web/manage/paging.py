@@ -1,8 +1,7 @@
 """Pages: a limit of at most 200, and a cursor that says where the next page begins."""
 
-from typing import Annotated, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
-from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 PAGE_ROWS_MAX: Final = 200
@@ -11,9 +10,6 @@ CURSOR_CHARACTERS_MAX: Final = 600
 """The longest of ours names an inbound file: its time, and the provider's id of at most 512 characters."""
 
 Item = TypeVar("Item")
-
-Cursor = Annotated[str | None, Query(max_length=CURSOR_CHARACTERS_MAX, description="`next_cursor` of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=PAGE_ROWS_MAX, description="Most items of a page.")]
 
 
 class Listing(BaseModel, Generic[Item]):

@@ -12,7 +12,8 @@ from waypost.web.manage.editing import (
     restart_source,
 )
 from waypost.web.manage.guarding import Calling, Calls
-from waypost.web.manage.paging import PAGE_ROWS, Cursor, Limit, Listing, next_cursor
+from waypost.web.manage.page_parameters import Cursor, Limit
+from waypost.web.manage.paging import PAGE_ROWS, Listing, next_cursor
 from waypost.web.manage.problems import not_found
 from waypost.web.manage.requests import SourceChange, SourceCreation, SourcePause
 from waypost.web.manage.views import NewSourceView, SourceView

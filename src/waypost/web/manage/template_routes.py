@@ -18,7 +18,8 @@ from waypost.store.template_reading import (
 from waypost.store.transaction import Tx
 from waypost.web.manage.context import Caller, ManageContext
 from waypost.web.manage.guarding import Calling, Calls
-from waypost.web.manage.paging import PAGE_ROWS, Cursor, Limit, Listing, next_cursor
+from waypost.web.manage.page_parameters import Cursor, Limit
+from waypost.web.manage.paging import PAGE_ROWS, Listing, next_cursor
 from waypost.web.manage.problems import invalid, not_found
 from waypost.web.manage.template_editing import made, preview_of, removed, source_reaching
 from waypost.web.manage.template_models import (

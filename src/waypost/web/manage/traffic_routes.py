@@ -13,7 +13,8 @@ from waypost.store.searching import search_messages
 from waypost.web.manage.cancelling import cancel_message
 from waypost.web.manage.context import ManageContext
 from waypost.web.manage.guarding import Calling, Calls
-from waypost.web.manage.paging import PAGE_ROWS, Cursor, Limit, Listing, next_cursor
+from waypost.web.manage.page_parameters import Cursor, Limit
+from waypost.web.manage.paging import PAGE_ROWS, Listing, next_cursor
 from waypost.web.manage.problems import invalid
 from waypost.web.manage.requests import MessageSearch, MessageStatus, Rescheduling
 from waypost.web.manage.rescheduling import reschedule_message
@@ -132,7 +133,7 @@ class MediaRoutes:
     async def list_page(self, caller: Calling, cursor: Cursor = None, limit: Limit = PAGE_ROWS) -> Listing[MediaView]:
         """List the account's files, newest first. Their bytes are at `GET /api/v2/media/{mediaId}`."""
         if cursor is not None:
-            parse_timed_cursor(cursor)
+            parse_timed_cursor(cursor)  # says what is wrong with a broken one, which the search takes for the beginning
         found = await self._context.read(
             lambda tx: search_media(tx, caller.account_id, cursor=cursor, at_most=limit), account_id=caller.account_id
         )

@@ -25,7 +25,8 @@ from waypost.web.manage.editing_webhooks import (
 )
 from waypost.web.manage.guarding import Calling, Calls
 from waypost.web.manage.notification_views import DeliveryView, NotificationView
-from waypost.web.manage.paging import PAGE_ROWS, PAGE_ROWS_MAX, Cursor, Limit, Listing, next_cursor
+from waypost.web.manage.page_parameters import Cursor, Limit
+from waypost.web.manage.paging import PAGE_ROWS, PAGE_ROWS_MAX, Listing, next_cursor
 from waypost.web.manage.problems import not_found
 from waypost.web.manage.requests import Replay, WebhookChange, WebhookCreation, WebhookDisabling
 from waypost.web.manage.views import EndpointView, NewEndpointView, View
