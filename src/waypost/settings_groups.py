@@ -223,7 +223,7 @@ class LimitSettings(_Group):
     account_exports_max: Count = Field(
         4, description="Exports of one account, and counts of bulk sends' outcomes, at once on a node; above it: 429."
     )
-    exports_max: Count = Field(16, description="The same of all accounts; above it: 429.")
+    exports_max: Count = Field(16, description="Most exports of all accounts that run at once; above it: 429.")
     account_stored_bytes_max: Size = Field(50_000 * _MB, description="Most media bytes kept for one account, in bytes.")
     login_failures_max: Count = Field(50, description="Wrong keys from one address in a minute before it gets 429.")
 

@@ -63,6 +63,7 @@ class Acceptor:
 
         Returns when they are durable. With an idempotency key seen before for the same request nothing is kept, and the
         first answer's ids come back. ``also`` is done in the same transaction if anything is kept; not for what is hot.
+        As all of acceptance it names its account itself: PostgreSQL's wall between accounts does not stand around it.
         Raises ``StoreUnavailableError``.
         """
         request = self.prepare(account, drafts, idempotency=idempotency)

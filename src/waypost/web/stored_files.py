@@ -38,7 +38,7 @@ class StoredFile:
 
 async def answer_file(request: Request, blobs: BlobStore, file: StoredFile) -> Response | None:
     """
-    Answer GET or HEAD with a file, or the one range of it that is asked for (RFC 9110, section 14).
+    Answer GET or HEAD with a file; GET with the one range of it that is asked for (RFC 9110, section 14).
 
     Several ranges, other units and what is malformed count as no range. Returns None where the bytes are gone.
     """
@@ -47,7 +47,8 @@ async def answer_file(request: Request, blobs: BlobStore, file: StoredFile) -> R
     headers = {**safe, "etag": etag, "accept-ranges": "bytes", "content-disposition": _disposition(file)}
     if _names(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
-    asked = request.headers.get("range") if request.headers.get("if-range", etag) == etag else None
+    is_whole = request.method != "GET" or request.headers.get("if-range", etag) != etag
+    asked = None if is_whole else request.headers.get("range")
     try:
         part = _parse_range(asked, file.size_bytes)
     except _UnsatisfiableRangeError:

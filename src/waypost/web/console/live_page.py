@@ -47,7 +47,7 @@ class LivePage:
         return StreamingResponse(stream, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
 
     async def _is_standing(self, token_hash: str) -> bool:
-        """Say whether a session has not ended meanwhile; whose store cannot be asked ask again by a new stream."""
+        """Say whether a session still stands; while the store does not answer it does not, and its page asks anew."""
         manage = self._console.manage
         try:
             session = await manage.database.read(lambda tx: find_session(tx, token_hash))
