@@ -22,7 +22,7 @@ from tools.postgres import PostgresCluster
 
 from waypost.store.migrate import migrate
 
-_CRASH_TESTS = Path(__file__).parent / "crash"
+_KILL_TEST = Path(__file__).parent / "crash" / "test_kill.py"
 _escapes: list[str] = []
 
 
@@ -128,10 +128,8 @@ def pytest_configure() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.is_relative_to(_CRASH_TESTS):
+        if item.path == _KILL_TEST:
             item.add_marker("alone")
-    # The longest first: what is begun last is waited for.
-    items.sort(key=lambda item: item.path.name != "test_kill.py")
 
 
 def pytest_collection_finish() -> None:

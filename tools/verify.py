@@ -26,6 +26,7 @@ STORIES = (
     "tests/console/test_every_page.py",
     "tests/console/test_walk.py",
     "tests/console/test_hostile.py",
+    "tests/crash",
     "tests/openapi",
     "tests/docs",
     "tests/gateway",
@@ -203,6 +204,8 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir(parents=True)
+    # What pytest makes of a test's asserts is kept for the other processes, which else would each make it anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # Absolute, because processes that the tests start elsewhere add to the same measurement.
     os.environ["COVERAGE_FILE"] = str(OUTPUT / "coverage")
     report = Report()
@@ -232,7 +235,7 @@ def _run_tests(report: Report, *, is_quick: bool) -> None:
         report.tests("tests of the whole", [*parallel, *STORIES], with_coverage=False)
     if is_quick:
         return
-    # Tests that kill processes or measure would disturb, and be disturbed by, many others; and they get a real disk.
+    # What kills for minutes or measures would disturb, and be disturbed by, many others; and it gets a real disk.
     report.tests("tests that run apart", ["-n", "2", "--dist", "worksteal", "-m", "alone"], with_coverage=False)
     report.step("coverage data", ["coverage", "combine", "--quiet"])
     for name, arguments in COVERAGE_CHECKS.items():

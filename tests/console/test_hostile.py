@@ -49,9 +49,9 @@ async def test_a_hundred_hostile_texts_and_names_run_nothing(office: Office, ope
         for link in links:
             parts = urljoin(path, link).partition("?")[0]
             is_inside = parts.startswith(("/console/conversations/", "/console/messages/", "/console/inbound/"))
-            if is_inside and parts not in seen and len(seen) < 60:
+            if is_inside and parts not in seen and len(seen) < 36:
                 seen.add(parts)
                 waiting.append(parts)
 
-    assert visited > 40
+    assert visited > 30
     # That no script ran, and that no policy was broken, is checked of every page when it is left: tests/browser.py.

@@ -49,6 +49,12 @@ def ascii_name(name: str) -> str:
 
 
 @pytest.fixture
+def database_url(migrated_sqlite_url: str) -> str:
+    """What guards connections knows no database, so one kind of it does."""
+    return migrated_sqlite_url
+
+
+@pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> NameTable:
     """Stand for the machine's resolver: no test asks a real one."""
     table = NameTable({ascii_name(name): [list(found)] for name, found in DENIED_NAMES.items()})
