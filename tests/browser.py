@@ -48,6 +48,8 @@ window.ran = () => { window.watched.scripts += 1; };
 document.addEventListener("securitypolicyviolation", (event) =>
   window.watched.violations.push(`${event.effectiveDirective}: ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
 """
+# What htmx says of a request that ends because its page is left; one that fails has `responseError` or `sendError`.
+_LEFT_WHILE_ASKING = "htmx:(sendAbort|afterRequest),"
 _AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
 
 
@@ -68,7 +70,8 @@ class Watch:
             self.left.append(request.url)
 
     def unexpected(self) -> list[str]:
-        return [error for error in self.errors if not any(re.search(one, error) for one in self.allowed)]
+        allowed = [_LEFT_WHILE_ASKING, *self.allowed]
+        return [error for error in self.errors if not any(re.search(one, error) for one in allowed)]
 
 
 OpenPage = Callable[..., Awaitable[Page]]
