@@ -22,7 +22,6 @@ from tools.postgres import PostgresCluster
 
 from waypost.store.migrate import migrate
 
-_KILL_TEST = Path(__file__).parent / "crash" / "test_kill.py"
 _escapes: list[str] = []
 
 
@@ -123,13 +122,6 @@ def pytest_configure() -> None:
     uvicorn.server.asyncio = _Impatient()  # type: ignore[attr-defined]
     # An audit hook sees Python's own sockets whatever library uses them, and cannot be patched away by a test.
     sys.addaudithook(_refuse_leaving)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path == _KILL_TEST:
-            item.add_marker("alone")
 
 
 def pytest_collection_finish() -> None:

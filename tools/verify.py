@@ -23,10 +23,10 @@ SECONDS_MAX = 60 * 60
 PROCESSES = 4
 """Most tests wait for most of their time: for a fault, a pace, a retry."""
 STORIES = (
+    "tests/crash",
     "tests/console/test_every_page.py",
     "tests/console/test_walk.py",
     "tests/console/test_hostile.py",
-    "tests/crash",
     "tests/openapi",
     "tests/docs",
     "tests/gateway",
@@ -222,21 +222,22 @@ def main(arguments: list[str]) -> int:
 
 
 def _run_tests(report: Report, *, is_quick: bool) -> None:
-    parallel = ["-n", str(PROCESSES), "--dist", "worksteal", "-m", "not alone"]
+    # Importing the plugin takes each process longer than all else it imports, and no test is made by it.
+    pytest = ["-p", "no:schemathesis", "--dist", "worksteal"]
+    parallel = [*pytest, "-n", str(PROCESSES), "-m", "not alone"]
     with temporary_files_in_memory():
         with report.beside(STATIC_CHECKS):
             report.tests(
                 "tests of parts",
-                # Importing the plugin takes each process longer than all else it imports to begin; only stories use it.
-                [*parallel, "-p", "no:schemathesis", *(f"--ignore={path}" for path in STORIES)],
+                [*parallel, *(f"--ignore={path}" for path in STORIES)],
                 with_coverage=not is_quick,
             )
         # Gateways are started by the hundred here: measuring costs minutes, and is owed to the parts' tests.
         report.tests("tests of the whole", [*parallel, *STORIES], with_coverage=False)
     if is_quick:
         return
-    # What kills for minutes or measures would disturb, and be disturbed by, many others; and it gets a real disk.
-    report.tests("tests that run apart", ["-n", "2", "--dist", "worksteal", "-m", "alone"], with_coverage=False)
+    # What measures would be disturbed by many others.
+    report.tests("tests that run apart", [*pytest, "-n", "2", "-m", "alone", "tests/gateway"], with_coverage=False)
     report.step("coverage data", ["coverage", "combine", "--quiet"])
     for name, arguments in COVERAGE_CHECKS.items():
         report.step(name, ["coverage", "report", "--skip-covered", "--show-missing", *arguments])

@@ -4,12 +4,20 @@ import re
 from types import SimpleNamespace
 
 import jsonschema_rs
-from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
+import pytest
 
 from waypost.web.manage import build_manage_app
 from waypost.web.openapi import build_openapi
 
 METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+@pytest.fixture
+def validator():
+    """What checks a document against OpenAPI 3.1; importing it takes seconds, and each test process collects this."""
+    from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
+
+    return OPENAPI_31_VALIDATOR
 
 
 def operations(document):
@@ -32,11 +40,9 @@ def bodies(document):
             yield name, media_type, content
 
 
-def test_the_document_is_open_api_3_1(document):
+def test_the_document_is_open_api_3_1(document, validator):
     assert document["openapi"].startswith("3.1.")
-    assert [] == [
-        f"{list(error.instance_path)}: {error.message}" for error in OPENAPI_31_VALIDATOR.iter_errors(document)
-    ]
+    assert [] == [f"{list(error.instance_path)}: {error.message}" for error in validator.iter_errors(document)]
     assert all(set(methods) <= METHODS for methods in document["paths"].values())
 
 
@@ -109,7 +115,7 @@ def test_the_served_document_is_the_same_but_for_its_address_and_version(documen
     }
 
 
-def test_a_gateway_that_refuses_with_4xx_declares_them():
+def test_a_gateway_that_refuses_with_4xx_declares_them(validator):
     app = build_manage_app(SimpleNamespace())
     strict = build_openapi(app, version="1", server_url="http://127.0.0.1:8080", failure_http_status="4xx")
     answers = strict["paths"]["/api/v2/message/{id}"]["get"]["responses"]
@@ -117,4 +123,4 @@ def test_a_gateway_that_refuses_with_4xx_declares_them():
     assert {"400", "404", "409", "422"} <= set(strict["paths"]["/api/v2/message/"]["post"]["responses"])
     assert 2 == len(answers["404"]["content"]["application/json"]["schema"]["anyOf"])
     assert "400" not in strict["paths"]["/api/v2/media/{id}"]["get"]["responses"]
-    assert [] == list(OPENAPI_31_VALIDATOR.iter_errors(strict))
+    assert [] == list(validator.iter_errors(strict))
