@@ -9,7 +9,7 @@ help: ## Show this list.
 run: ## Install what is missing and start the demo on http://127.0.0.1:8080.
 	@$(PYTHON) -m tools.run demo
 
-test: ## Install what is missing and run every check and test; takes about 17 minutes on two cores.
+test: ## Install what is missing and run every check and test; takes about 16 minutes on two cores.
 	@$(PYTHON) -m tools.test
 
 check: ## The quick half of `make test`: lint, types, imports, tests that need no quiet machine.

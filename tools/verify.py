@@ -19,7 +19,7 @@ from tools.postgres import PostgresMissingError, find_binaries
 
 OUTPUT = ROOT / "var" / "test"
 SECONDS_MAX = 60 * 60
-"""A hang ends here. On two quiet cores it takes about 17 minutes; a shared machine may need more."""
+"""A hang ends here. On two quiet cores it takes about 16 minutes; a shared machine may need more."""
 PROCESSES = 4
 """Most tests wait for most of their time: for a fault, a pace, a retry."""
 STORIES = (
