@@ -6,9 +6,10 @@ answered by 204. So there is one way to render, and nothing to keep in step.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
+
+from waypost.web.places import Places
 
 _LEAST_SECONDS: Final = 0.5
 """Between two events."""
@@ -33,20 +34,18 @@ class LiveHub:
         self, commits: Callable[[], int], *, streams_max: int, streams_per_user_max: int, has_other_nodes: bool
     ) -> None:
         self._commits = commits
-        self._streams_max = streams_max
         self._has_other_nodes = has_other_nodes
-        self._streams_per_user_max = streams_per_user_max
-        self._streams_of: Counter[str] = Counter()
+        self._streams = Places(at_most=streams_max, at_most_of_one=streams_per_user_max)
         self._closing = asyncio.Event()
 
     @property
     def is_full(self) -> bool:
         """Whether there are as many streams as may be."""
-        return self._streams_of.total() >= self._streams_max
+        return self._streams.is_full
 
     def is_full_for(self, user_id: str) -> bool:
         """Whether this user has as many streams as one may have."""
-        return self._streams_of[user_id] >= self._streams_per_user_max
+        return self._streams.is_full_for(user_id)
 
     def close(self) -> None:
         """End all streams, so that a stopping server need not wait for them."""
@@ -60,7 +59,7 @@ class LiveHub:
         """
         if self.is_full or self.is_full_for(user_id):
             return
-        self._streams_of[user_id] += 1
+        self._streams.take(user_id)
         try:
             yield _ALIVE
             seen, quiet_seconds, unasked_seconds = self._commits(), 0.0, 0.0
@@ -79,9 +78,7 @@ class LiveHub:
                     quiet_seconds = 0.0
                     yield _ALIVE
         finally:
-            self._streams_of[user_id] -= 1
-            if not self._streams_of[user_id]:
-                del self._streams_of[user_id]
+            self._streams.give_back(user_id)
 
     async def _is_closed_within(self, seconds: float) -> bool:
         try:

@@ -6,7 +6,6 @@ How many exports run at once: each reads the store as fast as its reader takes t
         return place.stream(parts, media_type="text/csv", filename="messages.csv")
 """
 
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -15,6 +14,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from waypost.web.manage.problems import Problem, ProblemKind
+from waypost.web.places import Places
 
 _RETRY_SECONDS: Final = 5
 
@@ -23,9 +23,7 @@ class ExportPlaces:
     """The places of a process, ``at_most`` in all and ``at_most_of_account`` of each account."""
 
     def __init__(self, *, at_most: int, at_most_of_account: int) -> None:
-        self._at_most = at_most
-        self._at_most_of_account = at_most_of_account
-        self._taken: Counter[str] = Counter()
+        self._places = Places(at_most=at_most, at_most_of_one=at_most_of_account)
 
     @contextmanager
     def place(self, account_id: str) -> "Iterator[ExportPlace]":
@@ -34,22 +32,18 @@ class ExportPlaces:
 
         Raises ``Problem``: all are taken. Nobody waits for one, since the wait could be long.
         """
-        if self._taken[account_id] >= self._at_most_of_account:
-            raise _busy(f"{self._at_most_of_account} exports of this account run already.")
-        if self._taken.total() >= self._at_most:
-            raise _busy(f"{self._at_most} exports run already.")
-        self._taken[account_id] += 1
-        place = ExportPlace(lambda: self._give_back(account_id))
+        places = self._places
+        if places.is_full_for(account_id):
+            raise _busy(f"{places.at_most_of_one} exports of this account run already.")
+        if places.is_full:
+            raise _busy(f"{places.at_most} exports run already.")
+        places.take(account_id)
+        place = ExportPlace(lambda: places.give_back(account_id))
         try:
             yield place
         finally:
             if not place.is_handed_on:
-                self._give_back(account_id)
-
-    def _give_back(self, account_id: str) -> None:
-        self._taken[account_id] -= 1
-        if not self._taken[account_id]:
-            del self._taken[account_id]
+                places.give_back(account_id)
 
 
 class ExportPlace:
