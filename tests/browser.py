@@ -19,7 +19,16 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
 
-__all__ = ["OpenPage", "Watch", "axe_findings", "browser_address", "connected", "watch_of", "watched_pages"]
+__all__ = [
+    "OpenPage",
+    "Watch",
+    "axe_findings",
+    "axe_findings_of_themes",
+    "browser_address",
+    "connected",
+    "watch_of",
+    "watched_pages",
+]
 
 CHROMIUM = os.environ.get("WAYPOST_TEST_CHROMIUM", "/usr/bin/chromium")
 PATIENCE_MS = 15_000
@@ -164,6 +173,16 @@ async def watched_pages(browser: Browser) -> AsyncIterator[OpenPage]:
         for context in contexts:
             _watches.pop(context, None)
             await context.close()
+
+
+async def axe_findings_of_themes(page: Page) -> list[str]:
+    """Return what axe-core finds of a light page, and then, of the same page in the dark, of contrast: no more changes."""
+    found = [f"light: {finding}" for finding in await axe_findings(page)]
+    await page.emulate_media(color_scheme="dark")
+    await page.evaluate("Promise.all(document.getAnimations().map(one => one.finished))")
+    found += [f"dark: {finding}" for finding in await axe_findings(page, only="color-contrast")]
+    await page.emulate_media(color_scheme="light")
+    return found
 
 
 async def axe_findings(page: Page, *, only: str = "") -> list[str]:

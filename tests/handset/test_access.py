@@ -1,20 +1,10 @@
 """The page for everybody: no serious finding of axe-core, and no need of a mouse."""
 
-from playwright.async_api import Page, expect
-from tests.browser import axe_findings
+from playwright.async_api import expect
+from tests.browser import axe_findings_of_themes
 from tests.handset import showcase
 from tests.handset.conftest import OpenHandset, Shop
 from tests.sandbox.conftest import NUMBER, text
-
-
-async def findings_of(page: Page) -> list[str]:
-    """What axe-core finds in both themes; all that the dark one can change is contrast."""
-    found = await axe_findings(page)
-    await page.emulate_media(color_scheme="dark")
-    await page.evaluate("Promise.all(document.getAnimations().map(one => one.finished))")
-    found += await axe_findings(page, only="color-contrast")
-    await page.emulate_media(color_scheme="light")
-    return found
 
 
 async def test_axe_finds_nothing_serious_in_either_theme(shop: Shop, open_handset: OpenHandset) -> None:
@@ -24,7 +14,7 @@ async def test_axe_finds_nothing_serious_in_either_theme(shop: Shop, open_handse
     await shop.set_phone(phone="12025550144", name="Second Customer", reads="manual")
     handset = await open_handset(chat=None)
     page = handset.page
-    assert await findings_of(page) == []
+    assert await axe_findings_of_themes(page) == []
     for message in showcase.of_business(media, f"{shop.url}/sandbox/media/{media['image']}").values():
         await shop.send_wamid(message)
     for message in showcase.of_customer().values():
@@ -34,16 +24,16 @@ async def test_axe_finds_nothing_serious_in_either_theme(shop: Shop, open_handse
     await handset.open_chat()
     await expect(handset.log).to_contain_text("Not delivered")
 
-    assert await findings_of(page) == []
+    assert await axe_findings_of_themes(page) == []
     for name in ("Settings of this phone", "Attach"):
         await handset.phone.get_by_role("button", name=name).click()
-        assert await findings_of(page) == []
+        assert await axe_findings_of_themes(page) == []
         await page.keyboard.press("Escape")
     await page.get_by_role("button", name="Add a phone").click()
-    assert await findings_of(page) == []
+    assert await axe_findings_of_themes(page) == []
     await page.keyboard.press("Escape")
     await page.set_viewport_size({"width": 390, "height": 844})
-    assert await findings_of(page) == []
+    assert await axe_findings_of_themes(page) == []
 
 
 async def test_the_keyboard_is_enough(shop: Shop, open_handset: OpenHandset) -> None:
