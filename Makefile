@@ -12,7 +12,7 @@ run: ## Install what is missing and start the demo on http://127.0.0.1:8080.
 test: ## Install what is missing and run every check and test; takes about 16 minutes on two cores.
 	@$(PYTHON) -m tools.test
 
-check: ## The quick half of `make test`: lint, types, imports, tests that need no quiet machine.
+check: ## The quick half of `make test`: lint, types, imports, the tests of the parts.
 	@$(PYTHON) -m tools.test --quick
 
 fuzz: ## Make requests of every endpoint from the OpenAPI document, for an hour or so; EXAMPLES=n for another length.

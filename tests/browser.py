@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
+from tools.chromium import find_chromium
 
 __all__ = [
     "OpenPage",
@@ -30,7 +31,6 @@ __all__ = [
     "watched_pages",
 ]
 
-CHROMIUM = os.environ.get("WAYPOST_TEST_CHROMIUM", "/usr/bin/chromium")
 PATIENCE_MS = 15_000
 _ARGUMENTS = (
     "--headless",
@@ -96,8 +96,9 @@ def watch_of(page: Page) -> Watch:
 def browser_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start the browser of this test process; give the address to connect to."""
     directory = tmp_path_factory.mktemp("browser")
+    program = find_chromium()
     process = subprocess.Popen(
-        [CHROMIUM, *_ARGUMENTS, f"--user-data-dir={directory}", "about:blank"],
+        [program, *_ARGUMENTS, f"--user-data-dir={directory}", "about:blank"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -110,7 +111,7 @@ def browser_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             if found := re.search(rb"DevTools listening on (ws://\S+)", line):
                 break
         else:
-            pytest.fail(f"{CHROMIUM} did not start: {(directory / 'stderr').read_text(errors='replace')[-2000:]}")
+            pytest.fail(f"{program} did not start: {(directory / 'stderr').read_text(errors='replace')[-2000:]}")
         yield found[1].decode()
 
 
@@ -193,7 +194,9 @@ async def axe_findings(page: Page, *, only: str = "") -> list[str]:
     """
     # Only violations are described in full: of the thousand nodes of a long page nearly all pass.
     options = f'{{resultTypes: ["violations"], runOnly: ["{only}"]}}' if only else '{resultTypes: ["violations"]}'
-    found: Any = await page.evaluate(f"async () => {{ {_AXE}; return await window.axe.run({options}); }}")
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(_AXE)  # half a megabyte: once for each document
+    found: Any = await page.evaluate(f"window.axe.run({options})")
     return [
         f"{one['impact']} {one['id']}: {one['help']}: {node['html'][:160]} {node['failureSummary'][:200]}"
         for one in found["violations"]

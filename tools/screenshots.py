@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
+from tools.chromium import find_chromium
 from tools.environment import ROOT
 from tools.showcase import Furnisher, Place
 
@@ -118,9 +119,7 @@ async def take(directory: Path) -> int:
     async with running_demo(directory) as (place, code, handset_url), async_playwright() as playwright:
         async with aiohttp.ClientSession() as http:
             await Furnisher(http, place).furnish()
-        browser = await playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=list(CHROMIUM_ARGUMENTS)
-        )
+        browser = await playwright.chromium.launch(executable_path=find_chromium(), args=list(CHROMIUM_ARGUMENTS))
         context = await browser.new_context()
         page = await context.new_page()
         pages = {"console/sign-in": f"{place.base_url}/console/first-run"}

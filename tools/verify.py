@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tools.chromium import PACKAGE, ChromiumMissingError, find_chromium
 from tools.environment import ROOT
 from tools.postgres import PostgresMissingError, find_binaries
 
@@ -180,8 +181,10 @@ def _missing_programs() -> dict[str, str]:
         find_binaries()
     except PostgresMissingError as error:
         missing["postgresql"] = str(error)
-    if shutil.which("chromium") is None:
-        missing["chromium"] = "Chromium is missing. Install it: apt-get install chromium"
+    try:
+        find_chromium()
+    except ChromiumMissingError as error:
+        missing[PACKAGE] = str(error)
     return missing
 
 
@@ -200,7 +203,7 @@ def _superuser_prefix() -> list[str] | None:
 def main(arguments: list[str]) -> int:
     """Run the checks and print the closing line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.verify", description="Run every check and test.")
-    parser.add_argument("--quick", action="store_true", help="no coverage, and no tests that need a quiet machine")
+    parser.add_argument("--quick", action="store_true", help="no tests of whole gateways and pages, and no coverage")
     options = parser.parse_args(arguments)
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir(parents=True)
@@ -223,8 +226,7 @@ def main(arguments: list[str]) -> int:
 
 def _run_tests(report: Report, *, is_quick: bool) -> None:
     # Importing the plugin takes each process longer than all else it imports, and no test is made by it.
-    pytest = ["-p", "no:schemathesis", "--dist", "worksteal"]
-    parallel = [*pytest, "-n", str(PROCESSES), "-m", "not alone"]
+    parallel = ["-p", "no:schemathesis", "--dist", "worksteal", "-n", str(PROCESSES)]
     with temporary_files_in_memory():
         with report.beside(STATIC_CHECKS):
             report.tests(
@@ -232,12 +234,10 @@ def _run_tests(report: Report, *, is_quick: bool) -> None:
                 [*parallel, *(f"--ignore={path}" for path in STORIES)],
                 with_coverage=not is_quick,
             )
+        if is_quick:
+            return
         # Gateways are started by the hundred here: measuring costs minutes, and is owed to the parts' tests.
         report.tests("tests of the whole", [*parallel, *STORIES], with_coverage=False)
-    if is_quick:
-        return
-    # What measures would be disturbed by many others.
-    report.tests("tests that run apart", [*pytest, "-n", "2", "-m", "alone", "tests/gateway"], with_coverage=False)
     report.step("coverage data", ["coverage", "combine", "--quiet"])
     for name, arguments in COVERAGE_CHECKS.items():
         report.step(name, ["coverage", "report", "--skip-covered", "--show-missing", *arguments])

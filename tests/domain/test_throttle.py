@@ -55,6 +55,17 @@ def test_starts_at_the_earliest_allowed_times_keep_the_pace(pace, begin, count):
     assert taken[-1] - begin <= (count - 1) / pace.rate + 1e-6
 
 
+@given(paces, st.lists(st.floats(0, 1), max_size=60))
+def test_a_late_wake_up_is_made_up_for_by_the_burst(pace, lateness):
+    """As long as none comes later than the burst less the slack lasts, as many have started as the pace allows."""
+    longest = (pace.burst - 1) / pace.rate - START_SLACK_SECONDS
+    waits = [share * max(0.0, longest) for share in lateness]
+
+    taken = starts_of(Bucket(pace, now=0.0, is_full=True), begin=0.0, waits=[0.0, *waits])
+
+    assert len(taken) >= pace.rate * sum(waits) - 1e-6
+
+
 @given(paces, gaps, st.booleans(), st.none() | st.floats(0, 20))
 def test_something_is_available_exactly_when_the_next_start_has_come(pace, waits, is_full, silence):
     bucket = Bucket(pace, now=0.0, is_full=is_full)

@@ -72,27 +72,6 @@ async def test_the_next_attempt_starts_only_when_the_one_before_has_ended(house)
         assert ends[message_id, number - 1] <= started_at_us
 
 
-@pytest.mark.alone
-@pytest.mark.settings(dispatch={"number_rate_per_second": 40.0, "number_burst": 8})
-async def test_a_backlog_goes_out_at_the_rate_of_its_number(house):
-    """What a late wake-up misses, the burst makes up for; so a busy machine is no slower, unless it is too slow."""
-    recipients = phones(240)
-    await house.writes_first(*recipients)
-
-    ids = await house.send(*(house.entry(recipient) for recipient in recipients))
-    await house.becomes("read", *ids)
-
-    starts = (await house.sandbox("GET", "/sandbox/ledger/starts?limit=1000"))["starts"]
-    times_us = sorted(start["arrival_monotonic_us"] for start in starts)
-    begun = await database_of(house).read(lambda tx: tx.rows(_ATTEMPTS))
-    seconds = (times_us[-1] - times_us[0]) / 1e6
-    assert len(times_us) == len(begun) == 240
-    assert (len(times_us) - 1) / seconds >= 0.95 * 40.0
-    assert worst_excess([started_at_us for _, _, started_at_us, _ in begun], rate=40.0, burst=8) <= 0
-    # One that comes in late on a busy machine is close to the next; never by as much as a whole one.
-    assert worst_excess(times_us, rate=40.0, burst=8) < 1
-
-
 async def test_a_new_owner_keeps_the_pace_of_the_one_before(tmp_path, database_url):
     pace = {"number_rate_per_second": 20.0, "number_burst": 10, "pair_interval_seconds": 0.01}
     recipients = phones(120)
