@@ -5,6 +5,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Mapping
+from math import isqrt
 from pathlib import Path
 
 from waypost.app.private_files import write_private
@@ -75,18 +76,19 @@ def _draw() -> bytes:
     """Return a PNG: a sky, a sun, a hill; 320 by 200 pixels."""
     rows = bytearray()
     for y in range(_HEIGHT):
-        rows.append(0)
-        for x in range(_WIDTH):
-            hill = 150 + (x - 160) ** 2 // 400
-            if (x - 230) ** 2 + (y - 60) ** 2 < 900:
-                rows += bytes((255, 214, 102))
-            elif y > hill:
-                rows += bytes((52, 120 + (y - hill), 72))
-            else:
-                rows += bytes((120 + y // 2, 180 + y // 4, 235))
+        row = bytearray(bytes((120 + y // 2, 180 + y // 4, 235)) * _WIDTH)
+        _fill(row, middle=230, half=isqrt(max(0, 900 - (y - 60) ** 2)), colour=b"\xff\xd6\x66")
+        _fill(row, middle=160, half=isqrt(max(0, y - 150) * 400), colour=bytes((52, max(120, y - 30), 72)))
+        rows += b"\0" + row
     header = struct.pack(">IIBBBBB", _WIDTH, _HEIGHT, 8, 2, 0, 0, 0)
     data = zlib.compress(bytes(rows), 9)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+
+
+def _fill(row: bytearray, *, middle: int, half: int, colour: bytes) -> None:
+    """Colour the pixels of a row that are less than ``half`` from ``middle``."""
+    first, end = max(0, middle - half), min(_WIDTH, middle + half)
+    row[3 * first : 3 * end] = colour * (end - first)
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:
