@@ -10,6 +10,7 @@ import gc
 import ipaddress
 import logging
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 import structlog
 import uvicorn.server
+import uvloop
 from tools.postgres import PostgresCluster
 
 from waypost.store.migrate import migrate
@@ -119,6 +121,10 @@ def pytest_configure() -> None:
     if sys.version_info < (3, 12):
         sys.settrace = _install_trace_function_patiently
     _log_plainly()
+    # A shell has what runs in its background ignore interrupts, and all that this starts would go on ignoring them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The event loop that the gateway runs on, too.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     uvicorn.server.asyncio = _Impatient()  # type: ignore[attr-defined]
     # An audit hook sees Python's own sockets whatever library uses them, and cannot be patched away by a test.
     sys.addaudithook(_refuse_leaving)
