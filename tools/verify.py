@@ -17,27 +17,15 @@ from pathlib import Path
 from tools.chromium import PACKAGE, ChromiumMissingError, find_chromium
 from tools.environment import ROOT
 from tools.postgres import PostgresMissingError, find_binaries
+from tools.schedule import STORIES
 
 OUTPUT = ROOT / "var" / "test"
 SECONDS_MAX = 60 * 60
 """A hang ends here. On two quiet cores it takes about 16 minutes; a shared machine may need more."""
 PROCESSES = 4
 """Most tests wait for most of their time: for a fault, a pace, a retry."""
-STORIES = (
-    "tests/crash",
-    "tests/console/test_every_page.py",
-    "tests/console/test_walk.py",
-    "tests/console/test_hostile.py",
-    "tests/openapi",
-    "tests/docs",
-    "tests/gateway",
-    "tests/handset",
-    "tests/isolation",
-)
-"""The longest first, so that none is left to wait for at the end."""
 MEMORY_DISK = Path("/dev/shm")
 MEMORY_DISK_BYTES_MIN = 4 * 1024**3
-_EXIT_NO_TESTS = 5  # pytest's code when nothing was selected.
 _STRICT = "src/waypost/domain/*,src/waypost/contract/*"
 STATIC_CHECKS: dict[str, list[str]] = {
     "lint": ["ruff", "check", "."],
@@ -61,7 +49,7 @@ class Report:
     bad_steps: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 
-    def step(self, name: str, command: list[str], *, good: tuple[int, ...] = (0,)) -> bool:
+    def step(self, name: str, command: list[str]) -> bool:
         """Run one step, within what is left of the time; note it when it fails."""
         print(f"== {name}: {' '.join(command)}", flush=True)
         began = time.monotonic()
@@ -71,7 +59,7 @@ class Report:
         except subprocess.TimeoutExpired:
             print(f"   stopped: all of it may take {SECONDS_MAX / 60:.1f} minutes", flush=True)
             code = -1
-        is_good = code in good
+        is_good = code == 0
         print(f"   {'ok' if is_good else 'FAILED'} after {time.monotonic() - began:.1f} s", flush=True)
         if not is_good:
             self.bad_steps.append(name)
@@ -90,12 +78,10 @@ class Report:
                 if code:
                     self.bad_steps.append(name)
 
-    def tests(self, name: str, arguments: list[str], *, with_coverage: bool) -> None:
+    def tests(self, name: str, command: list[str]) -> None:
         """Run pytest and add up its counts."""
         results = OUTPUT / f"{name.replace(' ', '-')}.xml"
-        start = ["coverage", "run", "-m", "pytest"] if with_coverage else ["pytest"]
-        command = [*start, *arguments, f"--junit-xml={results}", "--durations=10"]
-        self.step(name, command, good=(0, _EXIT_NO_TESTS))
+        self.step(name, [*command, f"--junit-xml={results}", "--durations=10"])
         if results.is_file():
             passed, failed = count_tests(results)
             self.passed += passed
@@ -212,10 +198,11 @@ def main(arguments: list[str]) -> int:
     # Absolute, because processes that the tests start elsewhere add to the same measurement.
     os.environ["COVERAGE_FILE"] = str(OUTPUT / "coverage")
     report = Report()
-    if not ensure_programs():
-        report.bad_steps.append("programs that the tests need")
-    else:
-        _run_tests(report, is_quick=options.quick)
+    with temporary_files_in_memory(), report.beside(STATIC_CHECKS):
+        if ensure_programs():
+            _run_tests(report, is_quick=options.quick)
+        else:
+            report.bad_steps.append("programs that the tests need")
     for name in report.bad_steps:
         print(f"FAILED: {name}")
     line = report.closing_line()
@@ -226,18 +213,16 @@ def main(arguments: list[str]) -> int:
 
 def _run_tests(report: Report, *, is_quick: bool) -> None:
     # Importing the plugin takes each process longer than all else it imports, and no test is made by it.
-    parallel = ["-p", "no:schemathesis", "--dist", "worksteal", "-n", str(PROCESSES)]
-    with temporary_files_in_memory():
-        with report.beside(STATIC_CHECKS):
-            report.tests(
-                "tests of parts",
-                [*parallel, *(f"--ignore={path}" for path in STORIES)],
-                with_coverage=not is_quick,
-            )
-        if is_quick:
-            return
-        # Gateways are started by the hundred here: measuring costs minutes, and is owed to the parts' tests.
-        report.tests("tests of the whole", [*parallel, *STORIES], with_coverage=False)
+    pytest = ["pytest", "-p", "no:schemathesis"]
+    processes = ["-n", str(PROCESSES), "--dist", "worksteal"]
+    if is_quick:
+        report.tests("tests of parts", [*pytest, *processes, *(f"--ignore={path}" for path in STORIES)])
+        return
+    measured = ["coverage", "run", "-m", *pytest, "-p", "tools.schedule"]
+    # One process reads all tests first: it leaves their asserts rewritten, and has measured what importing runs.
+    if not report.step("collection", [*measured, "--collect-only", "--quiet", "--quiet"]):
+        return
+    report.tests("tests", [*measured, *processes])
     report.step("coverage data", ["coverage", "combine", "--quiet"])
     for name, arguments in COVERAGE_CHECKS.items():
         report.step(name, ["coverage", "report", "--skip-covered", "--show-missing", *arguments])

@@ -1,0 +1,101 @@
+"""
+The order in which several processes run the tests, and which tests are measured; a plugin of pytest.
+
+The tests in `STORIES` start whole gateways, command lines and browsers. They come first in each process's share, so
+that what is left at the end are short tests, which processes that are done take over. Measuring coverage would cost
+them minutes, and is owed to the tests of parts: while a story runs, nothing is measured.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import pytest
+from coverage import Coverage
+
+from tools.environment import ROOT
+
+STORIES: Final = (
+    "tests/crash",
+    "tests/openapi",
+    "tests/console/test_every_page.py",
+    "tests/console/test_walk.py",
+    "tests/console/test_hostile.py",
+    "tests/docs",
+    "tests/gateway",
+    "tests/handset",
+    "tests/isolation",
+)
+"""The longest first."""
+_FOR_CHILDREN: Final = "COVERAGE_PROCESS_CONFIG"
+"""By this variable a process knows from its start that it is measured; measuring sets it."""
+
+
+def in_order(files: Sequence[Path], *, shares: int) -> list[int]:
+    """
+    Return the positions of the tests, of which ``files`` holds each one's file, in the order to run them.
+
+    Each of ``shares`` equal parts begins with stories, and has as many files of them as the others. Tests of one file,
+    and files of parts, stay neighbours: they share what they have started.
+    """
+    stories: dict[Path, list[int]] = {}
+    parts: list[int] = []
+    for position, file in enumerate(files):
+        (parts if _place(file) is None else stories.setdefault(file, [])).append(position)
+    longest_first = sorted(stories, key=lambda file: _place(file) or 0)
+    ordered: list[int] = []
+    for share in range(shares):
+        ordered += [position for file in longest_first[share::shares] for position in stories[file]]
+        room = len(files) * (share + 1) // shares - len(ordered)
+        ordered += parts[: max(0, room)]
+        parts = parts[max(0, room) :]
+    return ordered + parts
+
+
+def _place(file: Path) -> int | None:
+    """Return the place of a story's file among the stories; None: it is no story."""
+    return next((place for place, story in enumerate(STORIES) if file.is_relative_to(ROOT / story)), None)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the tests, in every process alike."""
+    shares = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items[:] = [items[position] for position in in_order([item.path for item in items], shares=shares)]
+
+
+class _Measuring:
+    """Coverage of this process and of those it starts, if it is measured; switched on and off at will."""
+
+    def __init__(self) -> None:
+        self._coverage = Coverage.current()
+        self._is_on = self._coverage is not None
+
+    def switch(self, *, on: bool) -> None:
+        """Measure, or do not, from here on; a second call is nothing."""
+        if self._coverage is None or on is self._is_on:
+            return
+        self._is_on = on
+        if on:
+            self._coverage.start()
+        else:
+            self._coverage.stop()
+            os.environ.pop(_FOR_CHILDREN, None)
+
+
+_measuring = pytest.StashKey[_Measuring]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Measure nothing while a process of several collects: what importing runs was measured before, by one of them."""
+    config.stash[_measuring] = _Measuring()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        config.stash[_measuring].switch(on=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Measure the tests of parts."""
+    item.config.stash[_measuring].switch(on=_place(item.path) is None)
+    return (yield)
