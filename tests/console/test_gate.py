@@ -4,7 +4,9 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
+from starlette.datastructures import UploadFile
 from tests.console.conftest import OTHER_ACCOUNT, Answer, Office, Visitor
 
 from waypost.domain.users import Role
@@ -164,6 +166,20 @@ async def test_a_nul_is_found_in_every_value_of_a_field_and_in_names(office: Off
     in_the_name = await operator.send("/console/compose/preview", data=b"m_%00=c", headers=form)
     assert [400, 400] == [in_the_first.status, in_the_name.status]
     assert "The form holds a NUL character." in in_the_first.words
+
+
+async def test_a_file_in_a_form_that_is_refused_is_closed_at_once(office: Office, monkeypatch: pytest.MonkeyPatch):
+    closed, close = [], UploadFile.close
+
+    async def close_and_tell(file: UploadFile) -> None:
+        await close(file)
+        closed.append(file.filename)
+
+    monkeypatch.setattr(UploadFile, "close", close_and_tell)
+    form = aiohttp.FormData({"csrf_token": "0" * 32})
+    form.add_field("file", b"phone\n", filename="guests.csv", content_type="text/csv")
+    answer = await (await office.visitor("operator")).send("/console/bulk/new", data=form)
+    assert (403, ["guests.csv"]) == (answer.status, closed)
 
 
 @pytest.mark.parametrize(

@@ -83,14 +83,11 @@ class Gate:
                 if refusal is not None:
                     return refusal
                 if route.method == "POST":
-                    visit.form = await self._form_of(route, visit)
+                    visit.form = await self._read_form(route, visit)
+                    self._refuse_form(route, visit)
                     if route.role is not None:
                         await self._require_unchanged(visit.session)
-                try:
-                    return await route.handle(visit)
-                finally:
-                    # Uploaded files lie in temporary ones, which are gone with this.
-                    await visit.form.close()
+                return await route.handle(visit)
             except Problem as problem:
                 return answer_problem(visit, problem)
             except ClientDisconnect:
@@ -104,6 +101,9 @@ class Gate:
                 problem_id = self._console.manage.ids.new()
                 _logger.exception("console.defect", path=route.path, problem_id=problem_id)
                 return answer_problem(visit, _defect(problem_id))
+            finally:
+                # Uploaded files lie in temporary ones, which are gone with this.
+                await visit.form.close()
 
         return handle
 
@@ -163,7 +163,7 @@ class Gate:
             return visit.page("no_account.html")
         return None
 
-    async def _form_of(self, route: ConsoleRoute, visit: Visit) -> FormData:
+    async def _read_form(self, route: ConsoleRoute, visit: Visit) -> FormData:
         request = visit.request
         bytes_max = route.bytes_max or self._console.manage.settings.limits.other_body_bytes_max
         bounded = Request(request.scope, _bounded(request.receive, bytes_max=bytes_max))
@@ -175,16 +175,18 @@ class Gate:
             # The parser would take any codec by its name: some need minutes for a form, some make what is no text.
             raise Problem(ProblemKind.MALFORMED, "The form is not written in UTF-8.", hint="Send it in UTF-8.")
         try:
-            form = await bounded.form(max_files=_FILES_MAX, max_fields=_FIELDS_MAX, max_part_size=bytes_max)
+            return await bounded.form(max_files=_FILES_MAX, max_fields=_FIELDS_MAX, max_part_size=bytes_max)
         except HTTPException as error:
             raise Problem(ProblemKind.MALFORMED, "The form cannot be read.", hint="Send it again.") from error
-        if route.role is not None and not header:
-            given = form.get(CSRF_FIELD)
+
+    def _refuse_form(self, route: ConsoleRoute, visit: Visit) -> None:
+        """Refuse what was read and does not come from a page of this session, or holds what no column does."""
+        if route.role is not None and not visit.request.headers.get(CSRF_HEADER, ""):
+            given = visit.form.get(CSRF_FIELD)
             if not isinstance(given, str) or not hmac.compare_digest(given.encode(), visit.csrf_token.encode()):
                 raise _cross_site()
-        if any("\x00" in text for pair in form.multi_items() for text in pair if isinstance(text, str)):
+        if any("\x00" in text for pair in visit.form.multi_items() for text in pair if isinstance(text, str)):
             raise Problem(ProblemKind.MALFORMED, "The form holds a NUL character.", hint="Leave it out.")
-        return form
 
 
 def _is_use(request: Request) -> bool:
