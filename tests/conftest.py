@@ -120,7 +120,6 @@ def _log_plainly() -> None:
 def pytest_configure() -> None:
     if sys.version_info < (3, 12):
         sys.settrace = _install_trace_function_patiently
-    _log_plainly()
     # A shell has what runs in its background ignore interrupts, and all that this starts would go on ignoring them.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # The event loop that the gateway runs on, too.
@@ -144,6 +143,12 @@ def _nothing_leaves_the_machine() -> Iterator[None]:
     escapes = list(_escapes)
     _escapes.clear()
     assert escapes == []
+
+
+@pytest.fixture(autouse=True)
+def _logs_are_seen() -> None:
+    """Log for this test as for the first: a command that ran in this process has set up logging for itself."""
+    _log_plainly()
 
 
 @pytest.fixture(scope="session")
