@@ -1,33 +1,30 @@
 """
 The order in which several processes run the tests, and which tests are measured; a plugin of pytest.
 
-The tests in `STORIES` start whole gateways, command lines and browsers. They come first in each process's share, so
-that what is left at the end are short tests, which processes that are done take over. Measuring coverage would cost
-them minutes, and is owed to the tests of parts: while a story runs, nothing is measured.
+Stories come first in each process's share, so that what is left at the end are short tests, which processes that are
+done take over. Measuring coverage would cost the stories minutes, and is owed to the tests of parts: while a story
+runs, nothing is measured.
+
+Before, one process with ``--collect-only`` does once what each of the others would have to do, and slower as it is
+measured: it imports all modules, has the asserts of the tests rewritten, and fills the caches of Hypothesis.
 """
 
+import importlib
 import os
+import pkgutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import pytest
 from coverage import Coverage
+from hypothesis import given, strategies
 
-from tools.environment import ROOT
+import waypost
+from tools.stories import place_among_stories
 
-STORIES: Final = (
-    "tests/crash",
-    "tests/openapi",
-    "tests/console/test_every_page.py",
-    "tests/console/test_walk.py",
-    "tests/console/test_hostile.py",
-    "tests/docs",
-    "tests/gateway",
-    "tests/handset",
-    "tests/isolation",
-)
-"""The longest first."""
+_NOT_TO_IMPORT: Final = ("waypost.store.migrations.", "waypost.cli.__main__")
+"""These do their work when they are imported."""
 _FOR_CHILDREN: Final = "COVERAGE_PROCESS_CONFIG"
 """By this variable a process knows from its start that it is measured; measuring sets it."""
 
@@ -42,8 +39,8 @@ def in_order(files: Sequence[Path], *, shares: int) -> list[int]:
     stories: dict[Path, list[int]] = {}
     parts: list[int] = []
     for position, file in enumerate(files):
-        (parts if _place(file) is None else stories.setdefault(file, [])).append(position)
-    longest_first = sorted(stories, key=lambda file: _place(file) or 0)
+        (parts if place_among_stories(file) is None else stories.setdefault(file, [])).append(position)
+    longest_first = sorted(stories, key=lambda file: place_among_stories(file) or 0)
     ordered: list[int] = []
     for share in range(shares):
         ordered += [position for file in longest_first[share::shares] for position in stories[file]]
@@ -51,11 +48,6 @@ def in_order(files: Sequence[Path], *, shares: int) -> list[int]:
         ordered += parts[: max(0, room)]
         parts = parts[max(0, room) :]
     return ordered + parts
-
-
-def _place(file: Path) -> int | None:
-    """Return the place of a story's file among the stories; None: it is no story."""
-    return next((place for place, story in enumerate(STORIES) if file.is_relative_to(ROOT / story)), None)
 
 
 @pytest.hookimpl(trylast=True)
@@ -88,14 +80,27 @@ _measuring = pytest.StashKey[_Measuring]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Measure nothing while a process of several collects: what importing runs was measured before, by one of them."""
-    config.stash[_measuring] = _Measuring()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        config.stash[_measuring].switch(on=False)
+    """Let the one process that only collects measure what importing runs, and measure nothing of collecting."""
+    measuring = config.stash[_measuring] = _Measuring()
+    if config.option.collectonly:
+        for module in pkgutil.walk_packages(waypost.__path__, "waypost."):
+            if not module.name.startswith(_NOT_TO_IMPORT):
+                importlib.import_module(module.name)
+    measuring.switch(on=False)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """
+    Let the one process that only collects write down what Hypothesis else works out in each, at its first test.
+
+    That is what there is of Unicode, and which constants all these modules have; it takes seconds.
+    """
+    if session.config.option.collectonly:
+        given(strategies.text())(lambda _: None)()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Measure the tests of parts."""
-    item.config.stash[_measuring].switch(on=_place(item.path) is None)
+    item.config.stash[_measuring].switch(on=place_among_stories(item.path) is None)
     return (yield)

@@ -17,7 +17,7 @@ from pathlib import Path
 from tools.chromium import PACKAGE, ChromiumMissingError, find_chromium
 from tools.environment import ROOT
 from tools.postgres import PostgresMissingError, find_binaries
-from tools.schedule import STORIES
+from tools.stories import STORIES
 
 OUTPUT = ROOT / "var" / "test"
 SECONDS_MAX = 60 * 60
