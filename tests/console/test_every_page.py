@@ -79,3 +79,22 @@ async def test_the_pages_before_signing_in_are_free_of_barriers(office: Office, 
         page = await open_page(f"{office.house.base_url}/console/sign-in", theme=theme)
         assert await axe_findings(page) == []
         assert urlsplit(page.url).path == "/console/sign-in"
+
+
+async def test_a_text_that_is_faint_on_what_lies_behind_it_is_found_in_either_theme(
+    office: Office, open_page: OpenPage
+):
+    page = await open_page(f"{office.house.base_url}/health/live")
+    await page.set_content(
+        """<!doctype html><html lang="en"><head><title>Faint</title><style>
+        body{background:#fff} p,h1{color:#666} .grey{background:#999}
+        @media (prefers-color-scheme:dark){body{background:#000} p,h1{color:#aaa} .light{background:#bbb}}
+        </style></head><body><main><h1>Texts</h1>
+        <p>on the page</p><div class="grey"><p>on grey</p></div><div class="light"><p>on light</p></div>
+        </main></body></html>"""
+    )
+
+    found = await axe_findings_of_themes(page)
+
+    assert ["light", "dark", "dark"] == [finding.partition(":")[0] for finding in found if "color-contrast" in finding]
+    assert [] == [finding for finding in found if "color-contrast" not in finding]
