@@ -80,13 +80,15 @@ _measuring = pytest.StashKey[_Measuring]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let the one process that only collects measure what importing runs, and measure nothing of collecting."""
+    """Measure nothing of collecting; but in the one process that only collects, what importing runs."""
     measuring = config.stash[_measuring] = _Measuring()
     if config.option.collectonly:
         for module in pkgutil.walk_packages(waypost.__path__, "waypost."):
             if not module.name.startswith(_NOT_TO_IMPORT):
                 importlib.import_module(module.name)
-    measuring.switch(on=False)
+    # The process that starts the others goes on: by that they know that they are measured.
+    if config.option.collectonly or "PYTEST_XDIST_WORKER" in os.environ:
+        measuring.switch(on=False)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
