@@ -125,6 +125,33 @@ async def test_the_place_of_an_export_is_free_when_its_reader_leaves():
         pass
 
 
+async def test_the_place_of_an_export_is_free_before_its_reader_sees_the_end():
+    places = ExportPlaces(at_most=1, at_most_of_account=1)
+    free: list[bool] = []
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"one"
+        yield b"two"
+
+    async def waits() -> dict[str, str]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: dict[str, object]) -> None:
+        if message["type"] == "http.response.body":
+            try:
+                with places.place("a"):
+                    free.append(True)
+            except Problem:
+                free.append(False)
+
+    with places.place("a") as place:
+        response = place.stream(parts(), media_type="text/csv", filename="a.csv")
+    await response({"type": "http", "asgi": {"spec_version": "2.3"}}, waits, send)
+
+    assert [False, False, True] == free
+
+
 @pytest.mark.parametrize("form", ExportFormat)
 def test_memory_does_not_follow_the_number_of_rows(form):
     """

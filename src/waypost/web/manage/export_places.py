@@ -72,22 +72,22 @@ class _Stream(StreamingResponse):
         headers: dict[str, str],
         give_back: Callable[[], None],
     ) -> None:
-        super().__init__(self._counted(parts), media_type=media_type, headers=headers)
+        super().__init__(self._until_the_end(parts), media_type=media_type, headers=headers)
         self._give_back: Callable[[], None] | None = give_back
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._end()
+            self._give_back_once()
 
-    async def _counted(self, parts: AsyncIterator[bytes] | AsyncIterator[str]) -> AsyncIterator[bytes | str]:
+    async def _until_the_end(self, parts: AsyncIterator[bytes] | AsyncIterator[str]) -> AsyncIterator[bytes | str]:
         async for part in parts:
             yield part
         # Before the reader is told of the end: who asks for one file after the other is to find a place for each.
-        self._end()
+        self._give_back_once()
 
-    def _end(self) -> None:
+    def _give_back_once(self) -> None:
         if self._give_back is not None:
             self._give_back()
             self._give_back = None
