@@ -77,8 +77,10 @@ def _draw() -> bytes:
     rows = bytearray()
     for y in range(_HEIGHT):
         row = bytearray(bytes((120 + y // 2, 180 + y // 4, 235)) * _WIDTH)
-        _fill(row, middle=230, half=isqrt(max(0, 900 - (y - 60) ** 2)), colour=b"\xff\xd6\x66")
-        _fill(row, middle=160, half=isqrt(max(0, y - 150) * 400), colour=bytes((52, max(120, y - 30), 72)))
+        if 30 < y < 90:
+            _fill(row, middle=230, half=isqrt(899 - (y - 60) ** 2), colour=b"\xff\xd6\x66")
+        if y > 150:
+            _fill(row, middle=160, half=isqrt((y - 150) * 400), colour=bytes((52, y - 30, 72)))
         rows += b"\0" + row
     header = struct.pack(">IIBBBBB", _WIDTH, _HEIGHT, 8, 2, 0, 0, 0)
     data = zlib.compress(bytes(rows), 9)
@@ -86,8 +88,8 @@ def _draw() -> bytes:
 
 
 def _fill(row: bytearray, *, middle: int, half: int, colour: bytes) -> None:
-    """Colour the pixels of a row that are less than ``half`` from ``middle``."""
-    first, end = max(0, middle - half), min(_WIDTH, middle + half)
+    """Colour the pixels of a row that are at most ``half`` from ``middle``."""
+    first, end = max(0, middle - half), min(_WIDTH, middle + half + 1)
     row[3 * first : 3 * end] = colour * (end - first)
 
 
