@@ -283,7 +283,7 @@ class WebParts:
     def console_context(self) -> "Console":
         """Return what the console is built from."""
         from waypost.web.console.context import Console  # noqa: PLC0415
-        from waypost.web.console.rendering import Renderer  # noqa: PLC0415
+        from waypost.web.console.rendering import shared_renderer  # noqa: PLC0415
         from waypost.web.passwords import PasswordChecks  # noqa: PLC0415
 
         foundation = self._foundation
@@ -297,7 +297,7 @@ class WebParts:
             token_key=foundation.token_key,
             passwords=PasswordChecks(),
             live=self.live,
-            renderer=Renderer(),
+            renderer=shared_renderer(),
             upstream=self._upstream,
         )
 

@@ -1,7 +1,6 @@
 """Templates into HTML: the environment, the filters, and the files that pages load."""
 
 import hashlib
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
@@ -26,15 +25,43 @@ _UNITS: Final = ((86_400_000_000, "d"), (3_600_000_000, "h"), (60_000_000, "min"
 
 
 class Renderer:
-    """The templates of the console and its static files; a process compiles and reads them once."""
+    """The templates of the console, compiled once, and its static files, read once."""
 
     def __init__(self) -> None:
-        self._environment = _environment()
-        self.files = _static_files()
+        self._environment = Environment(
+            loader=PackageLoader("waypost.web.console"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=StrictUndefined,
+            auto_reload=False,
+        )
+        self._environment.filters.update(
+            moment=moment,
+            local_field=local_field,
+            size=size,
+            count=count,
+            duration=duration,
+            percent=percent,
+            pretty=pretty,
+            compact=compact,
+        )
+        self._environment.globals["static"] = self.static_url
+        self.files = _read_files()
 
     def render(self, template: str, **values: Any) -> str:
         """Return a template filled in; a name it misses is an error."""
         return self._environment.get_template(template).render(**values)
+
+    def static_url(self, name: str) -> str:
+        """Return where a static file is; the URL changes with its content, so it may be kept for good."""
+        return f"/console/static/{name}?v={self.files[name].version}"
+
+
+@cache
+def shared_renderer() -> Renderer:
+    """Return the renderer of this process: what it holds is the same for every console."""
+    return Renderer()
 
 
 class StaticFile:
@@ -48,37 +75,7 @@ class StaticFile:
         self.version = hashlib.sha256(body).hexdigest()[:12]
 
 
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("waypost.web.console"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-        auto_reload=False,
-    )
-    environment.filters.update(
-        moment=moment,
-        local_field=local_field,
-        size=size,
-        count=count,
-        duration=duration,
-        percent=percent,
-        pretty=pretty,
-        compact=compact,
-    )
-    environment.globals["static"] = _static_url
-    return environment
-
-
-def _static_url(name: str) -> str:
-    """Return where a static file is; the URL changes with its content, so it may be kept for good."""
-    return f"/console/static/{name}?v={_static_files()[name].version}"
-
-
-@cache
-def _static_files() -> Mapping[str, StaticFile]:
+def _read_files() -> dict[str, StaticFile]:
     root = resources.files("waypost.web.console") / "static"
     found = {
         f"{folder}{entry.name}": entry.read_bytes()
