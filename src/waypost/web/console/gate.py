@@ -84,7 +84,7 @@ class Gate:
                     return refusal
                 if route.method == "POST":
                     visit.form = await self._read_form(route, visit)
-                    self._refuse_form(route, visit)
+                    self._require_own_form(route, visit)
                     if route.role is not None:
                         await self._require_unchanged(visit.session)
                 return await route.handle(visit)
@@ -179,8 +179,8 @@ class Gate:
         except HTTPException as error:
             raise Problem(ProblemKind.MALFORMED, "The form cannot be read.", hint="Send it again.") from error
 
-    def _refuse_form(self, route: ConsoleRoute, visit: Visit) -> None:
-        """Refuse what was read and does not come from a page of this session, or holds what no column does."""
+    def _require_own_form(self, route: ConsoleRoute, visit: Visit) -> None:
+        """Let no form through that does not come from a page of this session, or that holds what no column does."""
         if route.role is not None and not visit.request.headers.get(CSRF_HEADER, ""):
             given = visit.form.get(CSRF_FIELD)
             if not isinstance(given, str) or not hmac.compare_digest(given.encode(), visit.csrf_token.encode()):
