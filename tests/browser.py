@@ -62,8 +62,8 @@ _LEFT_WHILE_ASKING = "htmx:(sendAbort|afterRequest),"
 # Only violations are described in full: of the thousand nodes of a long page nearly all pass.
 _CONTRAST = '{resultTypes: ["violations"], runOnly: ["color-contrast"]}'
 _ALL_BUT_CONTRAST = '{resultTypes: ["violations"], rules: {"color-contrast": {enabled: false}}}'
-# Measuring contrast takes a millisecond or two a text, and what it comes to is the same for all that look alike: the
-# first of each is taken, by its own colour and size and by what lies behind it.
+# Measuring contrast takes a millisecond or two a text, and what it comes to is the same for all that look alike. A few
+# of each kind are taken: axe-core does not judge a text that is covered, and none of less than two letters.
 _TEXTS_OF_EACH_KIND = """{include: (() => {
   const behind = new Map([[null, ""]]);
   const backgroundOf = (element) => {
@@ -73,15 +73,17 @@ _TEXTS_OF_EACH_KIND = """{include: (() => {
     }
     return behind.get(element);
   };
-  const hasText = (node) => node.nodeType === Node.TEXT_NODE && node.data.trim();
+  const isSeen = (element) => element.checkVisibility({visibilityProperty: true, opacityProperty: true});
+  const isText = (node) => node.nodeType === Node.TEXT_NODE && /\\p{L}.*\\p{L}/su.test(node.data);
   const kinds = new Map();
   for (const element of document.body.querySelectorAll("*")) {
     const {color, fontSize, fontWeight, textShadow} = getComputedStyle(element);
-    const kind = [element.tagName, element.disabled, color, fontSize, fontWeight, textShadow, backgroundOf(element)].join();
-    const isText = [...element.childNodes].some(hasText) || element.matches("input, textarea, select");
-    if (isText && element.checkVisibility() && !kinds.has(kind)) kinds.set(kind, element);
+    const isOff = element.matches(":disabled") || element.closest("[aria-disabled=true], fieldset:disabled, label");
+    const kind = [element.tagName, Boolean(isOff), color, fontSize, fontWeight, textShadow, backgroundOf(element)].join();
+    const hasText = [...element.childNodes].some(isText) || element.matches("input, textarea, select");
+    if (hasText && isSeen(element)) kinds.set(kind, [...kinds.get(kind) ?? [], element].slice(0, 3));
   }
-  return [...kinds.values()];
+  return [...kinds.values()].flat();
 })()}"""
 _AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
 

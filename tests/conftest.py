@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 import structlog
 import uvicorn.server
-import uvloop
 from tools.postgres import PostgresCluster
 
 from waypost.store.migrate import migrate
@@ -122,11 +121,15 @@ def pytest_configure() -> None:
         sys.settrace = _install_trace_function_patiently
     # A shell has what runs in its background ignore interrupts, and all that this starts would go on ignoring them.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # The event loop that the gateway runs on, too.
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     uvicorn.server.asyncio = _Impatient()  # type: ignore[attr-defined]
     # An audit hook sees Python's own sockets whatever library uses them, and cannot be patched away by a test.
     sys.addaudithook(_refuse_leaving)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Log plainly again: a command that ran in this process has set up logging for itself."""
+    _log_plainly()
 
 
 def pytest_collection_finish() -> None:
@@ -143,12 +146,6 @@ def _nothing_leaves_the_machine() -> Iterator[None]:
     escapes = list(_escapes)
     _escapes.clear()
     assert escapes == []
-
-
-@pytest.fixture(autouse=True)
-def _logs_are_seen() -> None:
-    """Log for this test as for the first: a command that ran in this process has set up logging for itself."""
-    _log_plainly()
 
 
 @pytest.fixture(scope="session")

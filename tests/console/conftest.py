@@ -95,8 +95,8 @@ class Visitor:
         answer = await self.post("/console/sign-in", name=name, password=password, **more)
         if answer.status == 303:
             self.csrf_token = ""
-            await self.get("/console/bulk")
-            if not self.csrf_token:  # somebody without an account sees only
+            await self.get("/console/bulk")  # a page that takes little to make
+            if not self.csrf_token:  # without an account there is no such page, but that of one's own
                 await self.get("/console/profile")
         return answer
 

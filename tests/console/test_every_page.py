@@ -90,7 +90,7 @@ async def test_a_text_that_is_faint_on_what_lies_behind_it_is_found_in_either_th
         body{background:#fff} p,h1{color:#666} .grey{background:#999}
         @media (prefers-color-scheme:dark){body{background:#000} p,h1{color:#aaa} .light{background:#bbb}}
         </style></head><body><main><h1>Texts</h1>
-        <p>on the page</p><div class="grey"><p>on grey</p></div><div class="light"><p>on light</p></div>
+        <p>on the page</p><div class="grey"><p>*</p><p>on grey</p></div><div class="light"><p>on light</p></div>
         </main></body></html>"""
     )
 

@@ -6,9 +6,7 @@ import pytest
 
 from waypost.domain.pricing import PriceList, PriceListError, calling_code, parse_pricing, pricing_text
 
-LIST = PriceList.of(
-    {"currency": "USD", "prices": {"utility": "0.004", "marketing": {"91": "0.0107", "1": 0.025, "*": "0.05"}}}
-)
+DOCUMENT = {"currency": "USD", "prices": {"utility": "0.004", "marketing": {"91": "0.0107", "1": 0.025, "*": "0.05"}}}
 
 
 @pytest.mark.parametrize(
@@ -44,7 +42,7 @@ def test_a_price_is_that_of_the_category_and_country(said, country, price):
     category, kind, is_billable = said
     pricing = parse_pricing(pricing_text(category, kind, is_billable=is_billable))
 
-    found = LIST.price(pricing, country=country)
+    found = PriceList.of(DOCUMENT).price(pricing, country=country)
 
     assert found == (None if price is None else Decimal(price))
 

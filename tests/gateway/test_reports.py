@@ -128,7 +128,8 @@ async def test_a_template_whose_button_leads_here_is_tracked_and_counted_under_i
 
     async def is_known() -> bool:
         _, answer = await house.call("POST", "/api/v2/message/", json={"message": [entry]})
-        accepted.extend([answer["data"]["id"]] if answer["status"] == "success" else [])
+        if answer["status"] == "success":
+            accepted.append(answer["data"]["id"])
         return bool(accepted)
 
     await mirror_is_held(house)
