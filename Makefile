@@ -9,10 +9,10 @@ help: ## Show this list.
 run: ## Install what is missing and start the demo on http://127.0.0.1:8080.
 	@$(PYTHON) -m tools.run demo
 
-test: ## Install what is missing and run every check and test; takes about 16 minutes on two cores.
+test: ## Install what is missing and run every check and test; takes about 14 minutes on two cores.
 	@$(PYTHON) -m tools.test
 
-check: ## The quick half of `make test`: lint, types, imports, the tests of the parts.
+check: ## The quick half of `make test`: lint, types, imports, all tests but the long stories.
 	@$(PYTHON) -m tools.test --quick
 
 fuzz: ## Make requests of every endpoint from the OpenAPI document, for an hour or so; EXAMPLES=n for another length.

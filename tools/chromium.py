@@ -4,9 +4,8 @@ import os
 import shutil
 from typing import Final
 
-PACKAGE: Final = "chromium-headless-shell"
-"""The same engine as the whole browser, at under half of its processor time."""
-_PROGRAMS: Final = (PACKAGE, "chromium")
+PACKAGES: Final = ("chromium-headless-shell", "chromium")
+"""Debian's, named as their programs are. The first is the engine of the second without windows, in half of the time."""
 
 
 class ChromiumMissingError(RuntimeError):
@@ -15,12 +14,12 @@ class ChromiumMissingError(RuntimeError):
 
 def find_chromium() -> str:
     """
-    Return the path of the browser: ``WAYPOST_TEST_CHROMIUM``, or else the first that is found.
+    Return the path of the browser: ``TEST_CHROMIUM``, or else the first that is found.
 
     Raises:
         ChromiumMissingError: there is none.
     """
-    found = os.environ.get("WAYPOST_TEST_CHROMIUM") or next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    found = os.environ.get("TEST_CHROMIUM") or next(filter(None, map(shutil.which, PACKAGES)), None)
     if found is None:
-        raise ChromiumMissingError(f"Chromium is missing. Install it: apt-get install {PACKAGE}")
+        raise ChromiumMissingError(f"Chromium is missing. Install it: apt-get install {PACKAGES[0]} (or {PACKAGES[1]})")
     return found

@@ -6,7 +6,8 @@ done take over. Measuring coverage would cost the stories minutes, and is owed t
 runs, nothing is measured.
 
 Before, one process with ``--collect-only`` does once what each of the others would have to do, and slower as it is
-measured: it imports all modules, has the asserts of the tests rewritten, and fills the caches of Hypothesis.
+measured: it imports all modules, has the asserts of the tests rewritten, and fills the caches of Hypothesis. So what
+importing a module runs counts as measured for each of them, whichever test would have been the first to do so.
 """
 
 import importlib
@@ -36,18 +37,19 @@ def in_order(files: Sequence[Path], *, shares: int) -> list[int]:
     Each of ``shares`` equal parts begins with stories, and has as many files of them as the others. Tests of one file,
     and files of parts, stay neighbours: they share what they have started.
     """
-    stories: dict[Path, list[int]] = {}
+    stories: dict[tuple[int, Path], list[int]] = {}
     parts: list[int] = []
     for position, file in enumerate(files):
-        (parts if place_among_stories(file) is None else stories.setdefault(file, [])).append(position)
-    longest_first = sorted(stories, key=lambda file: place_among_stories(file) or 0)
+        place = place_among_stories(file)
+        (parts if place is None else stories.setdefault((place, file), [])).append(position)
+    longest_first = [stories[key] for key in sorted(stories)]
     ordered: list[int] = []
     for share in range(shares):
-        ordered += [position for file in longest_first[share::shares] for position in stories[file]]
-        room = len(files) * (share + 1) // shares - len(ordered)
-        ordered += parts[: max(0, room)]
-        parts = parts[max(0, room) :]
-    return ordered + parts
+        ordered += [position for story in longest_first[share::shares] for position in story]
+        room = max(0, len(files) * (share + 1) // shares - len(ordered))
+        ordered += parts[:room]
+        parts = parts[room:]
+    return ordered
 
 
 @pytest.hookimpl(trylast=True)
@@ -57,38 +59,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [items[position] for position in in_order([item.path for item in items], shares=shares)]
 
 
-class _Measuring:
-    """Coverage of this process and of those it starts, if it is measured; switched on and off at will."""
-
-    def __init__(self) -> None:
-        self._coverage = Coverage.current()
-        self._is_on = self._coverage is not None
-
-    def switch(self, *, on: bool) -> None:
-        """Measure, or do not, from here on; a second call is nothing."""
-        if self._coverage is None or on is self._is_on:
-            return
-        self._is_on = on
-        if on:
-            self._coverage.start()
-        else:
-            self._coverage.stop()
-            os.environ.pop(_FOR_CHILDREN, None)
+_coverage = pytest.StashKey[Coverage | None]()
 
 
-_measuring = pytest.StashKey[_Measuring]()
+def _measure(config: pytest.Config, *, on: bool) -> None:
+    """Measure this process and those that it starts from here on, or do not; nothing if it is not measured at all."""
+    coverage = config.stash[_coverage]
+    if coverage is None or on is (Coverage.current() is not None):
+        return
+    if on:
+        coverage.start()
+    else:
+        coverage.stop()
+        os.environ.pop(_FOR_CHILDREN, None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Measure nothing of collecting; but in the one process that only collects, what importing runs."""
-    measuring = config.stash[_measuring] = _Measuring()
+    config.stash[_coverage] = Coverage.current()
     if config.option.collectonly:
         for module in pkgutil.walk_packages(waypost.__path__, "waypost."):
             if not module.name.startswith(_NOT_TO_IMPORT):
                 importlib.import_module(module.name)
     # The process that starts the others goes on: by that they know that they are measured.
     if config.option.collectonly or "PYTEST_XDIST_WORKER" in os.environ:
-        measuring.switch(on=False)
+        _measure(config, on=False)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -104,5 +99,5 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Measure the tests of parts."""
-    item.config.stash[_measuring].switch(on=place_among_stories(item.path) is None)
+    _measure(item.config, on=place_among_stories(item.path) is None)
     return (yield)

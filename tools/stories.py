@@ -1,4 +1,4 @@
-"""Which tests are stories: they start whole gateways, command lines and browsers. The others are tests of parts."""
+"""Which tests are stories: the long ones, of whole gateways, command lines and pages. The others are tests of parts."""
 
 from pathlib import Path
 from typing import Final

@@ -15,7 +15,7 @@ from tools.environment import ROOT, SetupError, ensure_environment, environment_
 def main(arguments: list[str]) -> int:
     """Fill the environment, then hand over to `tools.verify` inside it."""
     parser = argparse.ArgumentParser(prog="python3 -m tools.test", description="Run every check and test.")
-    parser.add_argument("--quick", action="store_true", help="no tests of whole gateways and pages, and no coverage")
+    parser.add_argument("--quick", action="store_true", help="leave out the long stories and coverage")
     options = parser.parse_args(arguments)
     try:
         binaries = ensure_environment("dev")

@@ -1,4 +1,4 @@
-"""Every check of the project, one after the other; `tools.test` starts this inside the virtual environment."""
+"""Every check of the project; `tools.test` starts this inside the virtual environment."""
 
 import argparse
 import contextlib
@@ -14,14 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.chromium import PACKAGE, ChromiumMissingError, find_chromium
+from tools.chromium import PACKAGES, ChromiumMissingError, find_chromium
 from tools.environment import ROOT
 from tools.postgres import PostgresMissingError, find_binaries
 from tools.stories import STORIES
 
 OUTPUT = ROOT / "var" / "test"
 SECONDS_MAX = 60 * 60
-"""A hang ends here. On two quiet cores it takes about 16 minutes; a shared machine may need more."""
+"""A hang ends here. Two cores take a quarter of that; shared ones may need more."""
 PROCESSES = 4
 """Most tests wait for most of their time: for a fault, a pace, a retry."""
 MEMORY_DISK = Path("/dev/shm")
@@ -149,28 +149,32 @@ def ensure_programs() -> bool:
     missing = _missing_programs()
     prefix = _superuser_prefix()
     if missing and prefix is not None and shutil.which("apt-get"):
-        print(f"installing {', '.join(missing)} ...", flush=True)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
-        for command in (["apt-get", "update", "-qq"], install):
-            subprocess.run([*prefix, *command], env=environment, check=False)
+        apt = [*prefix, "apt-get", "-qq"]
+        subprocess.run([*apt, "update"], env=environment, check=False)
+        for packages in missing:
+            print(f"installing {packages[0]} ...", flush=True)
+            for package in packages:
+                install = [*apt, "install", "-y", "--no-install-recommends", package]
+                if subprocess.run(install, env=environment, check=False).returncode == 0:
+                    break
         missing = _missing_programs()
     for text in missing.values():
         print(f"error: {text}", file=sys.stderr)
     return not missing
 
 
-def _missing_programs() -> dict[str, str]:
-    """Return the packages that are missing, each with what to tell about it."""
-    missing = {}
+def _missing_programs() -> dict[tuple[str, ...], str]:
+    """Return what to tell about each program that is missing, by the packages that have it, the best first."""
+    missing: dict[tuple[str, ...], str] = {}
     try:
         find_binaries()
     except PostgresMissingError as error:
-        missing["postgresql"] = str(error)
+        missing["postgresql",] = str(error)
     try:
         find_chromium()
     except ChromiumMissingError as error:
-        missing[PACKAGE] = str(error)
+        missing[PACKAGES] = str(error)
     return missing
 
 
@@ -189,7 +193,7 @@ def _superuser_prefix() -> list[str] | None:
 def main(arguments: list[str]) -> int:
     """Run the checks and print the closing line; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.verify", description="Run every check and test.")
-    parser.add_argument("--quick", action="store_true", help="no tests of whole gateways and pages, and no coverage")
+    parser.add_argument("--quick", action="store_true", help="leave out the long stories and coverage")
     options = parser.parse_args(arguments)
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir(parents=True)
