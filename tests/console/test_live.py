@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.console.conftest import Office, Visitor
 
-from waypost.web.console.live import LiveHub
+from waypost.web.console.live import LiveHub, LiveResponse
 
 SAME = {"Sec-Fetch-Site": "same-origin"}
 
@@ -92,6 +92,25 @@ async def test_one_users_pages_leave_room_for_others(office: Office):
     assert [503, 503] == [answer.status for answer in refused]
     assert "As many of your pages are kept up to date as one user may have." in refused[0].words
     assert "30" == refused[0].headers["retry-after"]
+
+
+async def test_a_place_is_free_when_the_answer_ends_in_the_middle_of_an_event():
+    hub = LiveHub(lambda: 0, streams_max=1, streams_per_user_max=1, has_other_nodes=False)
+
+    async def waits() -> dict[str, str]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def breaks(message: dict[str, object]) -> None:
+        if message["type"] == "http.response.body":
+            assert hub.is_full
+            raise ConnectionError
+
+    stream = hub.stream("a", is_welcome=always)
+    with pytest.raises(ConnectionError):
+        await LiveResponse(stream)({"type": "http", "asgi": {"spec_version": "2.3"}}, waits, breaks)
+
+    assert not hub.is_full
 
 
 async def test_changes_of_other_nodes_are_told_although_nothing_was_committed_here():

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+import uvloop
+from structlog.testing import capture_logs
 
 from waypost.settings import Settings
 from waypost.web.server import HttpService
@@ -114,6 +116,47 @@ async def test_an_application_that_fails_after_its_answer_began_ends_the_connect
     answer = await talk(answering(start(), body(b"first", more=True), {"type": "unknown"}), GET)
 
     assert answer.endswith(b"\r\n\r\n5\r\nfirst\r\n")
+
+
+def test_a_reader_that_leaves_while_more_of_its_requests_wait_is_no_defect():
+    """On the gateway's own event loop, whose transports raise when they are written to after their end."""
+    paths = []
+    ended = asyncio.Event()
+
+    async def streaming(scope: Any, receive: Any, send: Any) -> None:
+        async def until_gone() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+        gone = asyncio.ensure_future(until_gone())
+        paths.append(scope["path"])
+        try:
+            await send(start())
+            while not gone.done():
+                await send(body(b"event", more=True))
+                await asyncio.sleep(0)
+        finally:
+            gone.cancel()
+            ended.set()
+
+    async def leave() -> None:
+        service = HttpService("web", streaming, host="127.0.0.1", port=0, settings=Settings.load(env_file=None))
+        await service.start()
+        try:
+            async with asyncio.timeout(20):
+                reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+                writer.write(GET + GET)
+                await reader.readuntil(b"event")
+                writer.transport.abort()
+                await ended.wait()
+        finally:
+            await service.stop()
+
+    with capture_logs() as logged, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(leave())
+
+    assert paths[0] == "/path x"
+    assert [] == [one["event"] for one in logged if one["log_level"] == "error"]
 
 
 async def test_an_application_sees_the_path_decoded_and_as_it_came():

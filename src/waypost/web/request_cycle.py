@@ -212,9 +212,15 @@ class RequestCycle:
     def _write(self, body: bytes) -> None:
         if self._head:
             body, self._head = self._head + body, b""
-        if body:
-            self.has_written = True
-            self.transport.write(body)
+        if not body:
+            return
+        if self.transport.is_closing():
+            # The reader has gone, and nothing has said so yet: more requests of it wait to be read before its end is.
+            self.disconnected = True
+            self.set()
+            return
+        self.has_written = True
+        self.transport.write(body)
 
 
 def _line(name: bytes, value: bytes) -> bytes:

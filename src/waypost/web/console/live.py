@@ -6,8 +6,12 @@ answered by 204. So there is one way to render, and nothing to keep in step.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Final
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from waypost.web.places import Places
 
@@ -51,7 +55,7 @@ class LiveHub:
         """End all streams, so that a stopping server need not wait for them."""
         self._closing.set()
 
-    async def stream(self, user_id: str, *, is_welcome: Callable[[], Awaitable[bool]]) -> AsyncIterator[bytes]:
+    async def stream(self, user_id: str, *, is_welcome: Callable[[], Awaitable[bool]]) -> AsyncGenerator[bytes, None]:
         """
         Yield events until the hub closes, the reader goes, or is no longer welcome; the first tells that it stands.
 
@@ -87,3 +91,15 @@ class LiveHub:
         except TimeoutError:
             return False
         return True
+
+
+class LiveResponse(StreamingResponse):
+    """The answer that sends a stream's events; however it ends, the stream ends with it, and its place is free."""
+
+    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
+        super().__init__(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+        self._events = events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self._events):
+            await super().__call__(scope, receive, send)

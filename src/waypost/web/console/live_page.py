@@ -3,13 +3,14 @@
 from functools import partial
 from typing import Final
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from waypost.domain.users import Role
 from waypost.store.console_sessions import choose_account, find_session, show_numbers
 from waypost.store.engine import StoreUnavailableError
 from waypost.web.console.context import Console
 from waypost.web.console.gate import is_from_this_site, is_over
+from waypost.web.console.live import LiveResponse
 from waypost.web.console.routing import ConsoleRoute, action, page
 from waypost.web.console.visit import Visit
 from waypost.web.manage.problems import Problem, ProblemKind, not_found
@@ -44,7 +45,7 @@ class LivePage:
                 "WAYPOST_CONSOLE__LIVE_PAGES_PER_USER_MAX",
             )
         stream = hub.stream(user_id, is_welcome=partial(self._is_standing, visit.session.token_hash))
-        return StreamingResponse(stream, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+        return LiveResponse(stream)
 
     async def _is_standing(self, token_hash: str) -> bool:
         """Say whether a session still stands; while the store does not answer it does not, and its page asks anew."""
