@@ -199,6 +199,8 @@ def main(arguments: list[str]) -> int:
     OUTPUT.mkdir(parents=True)
     # What pytest makes of a test's asserts is kept for the other processes, which else would each make it anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # All tests are run, whatever somebody has chosen for a day's work.
+    os.environ.pop("PYTEST_ADDOPTS", None)
     # Absolute, because processes that the tests start elsewhere add to the same measurement.
     os.environ["COVERAGE_FILE"] = str(OUTPUT / "coverage")
     report = Report()
@@ -212,7 +214,7 @@ def main(arguments: list[str]) -> int:
     line = report.closing_line()
     (OUTPUT / "summary").write_text(line + "\n", encoding="ascii")
     print(line, flush=True)
-    return 1 if report.bad_steps else 0
+    return 1 if report.bad_steps or report.failed else 0
 
 
 def _run_tests(report: Report, *, is_quick: bool) -> None:
