@@ -21,10 +21,9 @@ def write_demo_file(data_dir: Path, facts: Mapping[str, str]) -> None:
 
 
 def write_picture(data_dir: Path) -> Path:
-    """Draw the picture that the story sends, unless it is there; return its path."""
-    path = data_dir / PICTURE_FILE
-    if not path.exists():
-        path.write_bytes(_draw())
+    """Draw the picture that the story sends; return its whole path, since the lines are pasted anywhere."""
+    path = data_dir.resolve() / PICTURE_FILE
+    path.write_bytes(_draw())
     return path
 
 
